@@ -1,0 +1,61 @@
+"""The two gRPC servers behind one API."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import grpc
+import pygrpc_native.aio
+from grpc import aio
+
+type ChannelOptions = Sequence[tuple[str, int | str]]
+
+
+class Engine(StrEnum):
+    """Who speaks HTTP/2: grpcio's C core, or the Rust server of pygrpc-native."""
+
+    GRPCIO = "grpcio"
+    NATIVE = "native"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files: the certificate chain of a server, and its private key."""
+
+    certificate: Path
+    key: Path
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """Read both files."""
+        pair = (self.key.read_bytes(), self.certificate.read_bytes())
+        return grpc.ssl_server_credentials([pair])
+
+
+def resolve(engine: Engine, *, tls: bool) -> Engine:
+    """Say which engine serves: `auto` is native on plaintext and grpcio with TLS."""
+    match engine:
+        case Engine.AUTO:
+            return Engine.GRPCIO if tls else Engine.NATIVE
+        case Engine.NATIVE if tls:
+            message = "the native engine has no TLS: choose grpcio or auto"
+            raise ValueError(message)
+        case _:
+            return engine
+
+
+def make_server(
+    engine: Engine, *, tls: TlsFiles | None = None, options: ChannelOptions = ()
+) -> aio.Server:
+    """Make a server of that engine. It has no port yet."""
+    if resolve(engine, tls=tls is not None) is Engine.NATIVE:
+        return pygrpc_native.aio.server(options=options)
+    return aio.server(options=list(options))
+
+
+def add_port(server: aio.Server, address: str, tls: TlsFiles | None) -> int:
+    """Listen on the address and return the port. RuntimeError where it cannot be had."""
+    if tls is None:
+        return server.add_insecure_port(address)
+    return server.add_secure_port(address, tls.credentials())
