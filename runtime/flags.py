@@ -62,7 +62,7 @@ def _parser(cls: type[BaseSettings]) -> argparse.ArgumentParser:
 
 
 def _owners(cls: type[BaseSettings]) -> list[type[BaseSettings]]:
-    return [base for base in cls.__mro__ if issubclass(base, BaseSettings) and base.__annotations__]
+    return [base for base in cls.__mro__ if issubclass(base, BaseSettings)]
 
 
 def _own_fields(cls: type[BaseSettings], owner: type[BaseSettings]) -> list[str]:
