@@ -1,0 +1,95 @@
+"""One interface over the two databases: a store's synchronous Core code, run right on each."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sqlalchemy import Connection, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
+
+from runtime.postgres import PostgresDatabase
+from runtime.sqlite import SqliteDatabase
+
+
+class Database(Protocol):
+    """Runs a store's functions over a Connection, with the same contract on both databases.
+
+    A work is a plain function of a Connection. It returns data, never a cursor, and neither commits
+    nor rolls back: what it raises undoes its own writes and reaches the caller unchanged. A
+    savepoint of its own (`connection.begin_nested()`) is fine. A database that is away, locked or
+    full is `errors.Unavailable`, with nothing half done.
+    """
+
+    @property
+    def dialect(self) -> str:
+        """Either "sqlite" or "postgresql"."""
+        ...
+
+    async def read[T](self, work: Callable[[Connection], T]) -> T:
+        """Run the work's selects on one snapshot of what is committed.
+
+        On SQLite it runs on the event loop itself: a page of rows at a time, not a table.
+        """
+        ...
+
+    async def write[T](self, work: Callable[[Connection], T]) -> T:
+        """Run the work as one transaction, and return only when it is durable.
+
+        A caller that is cancelled before its work starts has it dropped; later, it is committed.
+        Too many writes waiting is `errors.ResourceExhausted`.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Ask the database something; raise `errors.Unavailable` when it does not answer."""
+        ...
+
+    async def close(self) -> None:
+        """Finish the writes accepted so far, then let go of the database."""
+        ...
+
+
+def parse_url(url: str) -> URL:
+    """Return the parsed URL of a database; raise ValueError with the rule that it breaks."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # make_url's own text repeats the URL, and with it a password.
+        raise ValueError(
+            "is not a URL of the form sqlite:///PATH or postgresql://HOST/DB"
+        ) from None
+    match parsed.drivername:
+        case "sqlite":
+            return _checked_sqlite(parsed)
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql")
+        case _:
+            raise ValueError("must start with sqlite:/// or postgresql://")
+
+
+def _checked_sqlite(url: URL) -> URL:
+    if url.host or url.query:
+        raise ValueError("needs three slashes before the path, and no parameters: sqlite:///PATH")
+    if not url.database or url.database == ":memory:":
+        raise ValueError("needs a file: a database in memory is lost with the process")
+    return url
+
+
+async def open_database(
+    url: str,
+    *,
+    busy_timeout: float = 5.0,
+    max_waiting_writes: int = 4096,
+    pool_size: int = 8,
+) -> Database:
+    """Open the database that a URL names.
+
+    `busy_timeout` (seconds another process may hold SQLite's lock) and `max_waiting_writes` are
+    SQLite's; `pool_size` is PostgreSQL's. A bad URL is a ValueError; no database, Unavailable.
+    """
+    parsed = parse_url(url)
+    if parsed.drivername == "sqlite":
+        return SqliteDatabase.open(
+            parsed, busy_timeout=busy_timeout, max_waiting_writes=max_waiting_writes
+        )
+    return await PostgresDatabase.open(parsed, pool_size=pool_size)

@@ -1,0 +1,120 @@
+"""The PostgreSQL side of Database: a pool of asyncpg connections under an AsyncEngine."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from runtime import errors
+
+# SQLSTATE classes and codes (PostgreSQL, appendix A) after which the same request may succeed.
+_AWAY_CLASSES = ("08", "53", "57P")
+_AWAY_CODES = ("40001", "40P01", "55P03", "57014")
+_RETRY_AFTER = timedelta(seconds=1)
+
+
+def translate(error: Exception) -> Exception:
+    """Return Unavailable for what the caller may try again, and any other error as it is."""
+    if isinstance(error, PoolTimeoutError):
+        return errors.ResourceExhausted(
+            "all database connections are busy",
+            reason="TOO_MANY_QUERIES",
+            retry_after=_RETRY_AFTER,
+        )
+    if not _is_away(error):
+        return error
+    return errors.Unavailable(
+        "the database is away or overloaded", reason="DATABASE_AWAY", retry_after=_RETRY_AFTER
+    )
+
+
+def _is_away(error: Exception) -> bool:
+    # OSError and TimeoutError come from connecting and from asyncpg's own time limits.
+    if isinstance(error, (OSError, TimeoutError)):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    sqlstate = getattr(cause, "sqlstate", None) or ""
+    return sqlstate.startswith(_AWAY_CLASSES) or sqlstate in _AWAY_CODES
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise a domain error in place of those that mean one."""
+    try:
+        yield
+    except Exception as error:
+        better = translate(error)
+        if better is error:
+            raise
+        raise better from error
+
+
+def _refuse_dead(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Make the pool replace a connection whose socket is gone, with no round trip to ask."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def make_engine(url: URL, *, pool_size: int, command_timeout: float | None = 60) -> AsyncEngine:
+    """Return an engine on asyncpg; it connects when it is first used."""
+    engine = create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_use_lifo=True,
+        connect_args={"timeout": 10, "command_timeout": command_timeout},
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_dead)
+    return engine
+
+
+class PostgresDatabase:
+    """A PostgreSQL database, reached through a pool."""
+
+    dialect = "postgresql"
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    @classmethod
+    async def open(cls, url: URL, *, pool_size: int) -> PostgresDatabase:
+        """Connect, so that a wrong name or password is known now."""
+        database = cls(make_engine(url, pool_size=pool_size))
+        try:
+            await database.check()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def read[T](self, work: Callable[[Connection], T]) -> T:
+        """See Database.read."""
+        with translated():
+            async with self._reader.connect() as connection:
+                return await connection.run_sync(work)
+
+    async def write[T](self, work: Callable[[Connection], T]) -> T:
+        """See Database.write."""
+        with translated():
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(work)
+
+    async def check(self) -> None:
+        """See Database.check."""
+        await self.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
+
+    async def close(self) -> None:
+        """See Database.close."""
+        await self._engine.dispose()

@@ -1,0 +1,54 @@
+"""The SQLite side of Database: reads inline on the loop, writes through one thread."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import URL
+
+from runtime.group_commit import GroupWriter
+from runtime.sqlite_connection import connect, create_private, driver, translated
+
+
+class SqliteDatabase:
+    """A database file: one connection to read, one to write, both of one event loop."""
+
+    dialect = "sqlite"
+
+    def __init__(self, reader: Connection, writer: GroupWriter) -> None:
+        self._reader = reader
+        self._control = driver(reader).cursor().execute
+        self._writer = writer
+
+    @classmethod
+    def open(cls, url: URL, *, busy_timeout: float, max_waiting_writes: int) -> SqliteDatabase:
+        """Open the file, made where it is missing; raise Unavailable where that fails."""
+        path = Path(url.database or "")
+        with translated():
+            create_private(path)
+            writing = connect(path, busy_timeout=busy_timeout, cache_kib=32768, read_only=False)
+            reading = connect(path, busy_timeout=busy_timeout, cache_kib=16384, read_only=True)
+        return cls(reading, GroupWriter(writing, max_waiting=max_waiting_writes))
+
+    async def read[T](self, work: Callable[[Connection], T]) -> T:
+        """See Database.read."""
+        with translated():
+            # One snapshot for all selects of a work. It costs 1 µs; one select takes 13 µs.
+            self._control("BEGIN")
+            try:
+                return work(self._reader)
+            finally:
+                self._control("COMMIT")
+
+    async def write[T](self, work: Callable[[Connection], T]) -> T:
+        """See Database.write."""
+        return await self._writer.submit(work)
+
+    async def check(self) -> None:
+        """See Database.check."""
+        await self.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
+
+    async def close(self) -> None:
+        """See Database.close."""
+        await self._writer.close()
+        driver(self._reader).close()

@@ -1,0 +1,97 @@
+"""How both sides of SqliteDatabase open the file, and what its errors mean."""
+
+import os
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, NullPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from runtime import errors
+
+# What another process, a full disk or a failing device does to us. The rest is our own mistake.
+_AWAY = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+}
+_RETRY_AFTER = timedelta(seconds=1)
+
+
+def translate(error: BaseException) -> BaseException:
+    """Return Unavailable for what the caller may try again, and any other error as it is."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    # The low byte is the primary code; errors of the sqlite3 module itself carry none.
+    if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in _AWAY:
+        return error
+    away = errors.Unavailable(
+        "the database is locked, full or away", reason="DATABASE_AWAY", retry_after=_RETRY_AFTER
+    )
+    away.__cause__ = error
+    return away
+
+
+class translated:  # noqa: N801  (used as a function; contextlib's generator costs twice as much)
+    """Raise Unavailable in place of the errors that mean it."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None:
+            better = translate(error)
+            if better is not error:
+                raise better from error
+
+
+def create_private(path: Path) -> None:
+    """Create the file with mode 0600 in a folder of mode 0700; leave alone what exists."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        # O_EXCL, because closing a descriptor of a file drops every lock SQLite holds on it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
+
+
+def connect(path: Path, *, busy_timeout: float, cache_kib: int, read_only: bool) -> Connection:
+    """Open a connection in autocommit mode and keep it checked out; BEGIN and COMMIT are ours.
+
+    A checkout, SQLAlchemy's begin and its rollback would cost more than the select itself.
+    """
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(
+            path, timeout=busy_timeout, isolation_level=None, check_same_thread=False
+        ),
+        poolclass=NullPool,
+        pool_reset_on_return=None,
+        isolation_level="AUTOCOMMIT",
+    )
+    connection = engine.connect()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"cache_size = -{cache_kib}",
+        f"query_only = {int(read_only)}",
+    ):
+        connection.exec_driver_sql(f"PRAGMA {pragma}").close()
+    event.listen(engine, "commit", _refuse_transaction_control)
+    event.listen(engine, "rollback", _refuse_transaction_control)
+    return connection
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's connection, for statements that SQLAlchemy must not see."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)  # noqa: S101  (narrows SQLAlchemy's Any)
+    return raw
+
+
+def _refuse_transaction_control(_connection: Connection) -> None:
+    raise RuntimeError("a work neither commits nor rolls back: its Database does")

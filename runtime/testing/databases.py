@@ -1,0 +1,67 @@
+"""Fixtures over real databases, for `pytest_plugins = ["runtime.testing.databases"]`.
+
+- `database_url`: an empty database; the test runs once on SQLite and once on PostgreSQL.
+- `sqlite_url`, `postgres_url`: an empty database of that kind alone.
+- `database`: `database_url` opened, with the schema of the fixture `migrations`, which a
+  service's conftest.py defines to return the name of its package ("product.migrations").
+- `own_postgres_server`: a server of the test's own, which it may stop.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from runtime.database import Database, open_database
+from runtime.migrate import upgrade
+from runtime.testing.postgres_server import PostgresServer
+
+_URL_FIXTURES = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Run one PostgreSQL for all tests of the process, started when the first asks for it."""
+    with PostgresServer.temporary() as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres_server() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL for this test alone, which may stop it."""
+    with PostgresServer.temporary() as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Name a SQLite file that does not exist yet, nor does its folder."""
+    return f"sqlite:///{tmp_path}/data/test.db"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """Make an empty PostgreSQL database."""
+    return postgres_server.create_database()
+
+
+@pytest.fixture(params=sorted(_URL_FIXTURES))
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Name an empty database of either kind; the test runs once on each."""
+    return str(request.getfixturevalue(_URL_FIXTURES[request.param]))
+
+
+@pytest.fixture
+def migrations() -> str | None:
+    """Name the package whose schema `database` gets; None leaves it empty."""
+    return None
+
+
+@pytest.fixture
+async def database(database_url: str, migrations: str | None) -> AsyncIterator[Database]:
+    """Open a database of either kind, closed after the test."""
+    if migrations is not None:
+        await upgrade(database_url, migrations)
+    opened = await open_database(database_url)
+    yield opened
+    await opened.close()
