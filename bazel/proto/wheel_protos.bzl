@@ -1,0 +1,16 @@
+"""proto_library targets over the .proto files that a wheel carries."""
+
+def wheel_protos(import_root, protos):
+    """Declares `NAME_proto` for each NAME.proto; none of them may import another.
+
+    Args:
+        import_root: the folder of the wheel that imports are relative to.
+        protos: the files below it.
+    """
+    for proto in protos:
+        native.proto_library(
+            name = proto.split("/")[-1].removesuffix(".proto") + "_proto",
+            srcs = [import_root + "/" + proto],
+            strip_import_prefix = "/" + import_root,
+            visibility = ["//visibility:public"],
+        )

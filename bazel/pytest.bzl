@@ -1,0 +1,46 @@
+"""pytest_test: a folder of pytest tests as one Bazel test."""
+
+load("@pip//:requirements.bzl", "requirement")
+load("@rules_python//python:defs.bzl", "py_test")
+load("@toolchain//:tools.bzl", "TOOLS")
+
+# Environment variables that tell a test where a tool is; a folder where the tool wants its kin.
+_TOOL_ENV = {
+    "H2LOAD_BIN": TOOLS["h2load"],
+    "NIX_BIN": TOOLS["nix"],
+    "PODMAN_BIN": TOOLS["podman"],
+    "POSTGRES_BIN": TOOLS["postgres"].rpartition("/")[0],
+}
+
+def pytest_test(name, srcs, deps = [], data = [], args = [], env = {}, tags = [], toolchain_env = [], **kwargs):
+    """Declares a py_test that runs pytest over `srcs`.
+
+    Args:
+        name: the target's name.
+        srcs: test files, and conftest.py files beside them.
+        deps: what the tests import; pytest itself is added.
+        data: files that the tests read.
+        args: further arguments for pytest.
+        env: further environment variables.
+        tags: "unit" is added unless "integration" is among them.
+        toolchain_env: which of NIX_BIN, PODMAN_BIN, H2LOAD_BIN the tests need. POSTGRES_BIN is
+            always there.
+        **kwargs: handed to py_test.
+    """
+    tests = [src for src in srcs if src.rpartition("/")[2].startswith("test_")]
+    tools = {variable: _TOOL_ENV[variable] for variable in ["POSTGRES_BIN"] + toolchain_env}
+    py_test(
+        name = name,
+        srcs = srcs + ["//bazel:pytest_main.py"],
+        args = args + ["$(rootpath %s)" % test for test in tests],
+        data = data + ["//:pyproject.toml", "@toolchain//:identity"],
+        env = tools | env,
+        main = "//bazel:pytest_main.py",
+        tags = tags if "integration" in tags else tags + ["unit"],
+        deps = deps + [
+            requirement("hypothesis"),
+            requirement("pytest"),
+            requirement("pytest-asyncio"),
+        ],
+        **kwargs
+    )

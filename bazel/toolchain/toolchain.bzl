@@ -1,0 +1,110 @@
+"""The one place where the build looks at PATH.
+
+A supplier (the Nix shell, or the Debian root of bazelw) puts the tools on PATH. The repository
+rule here resolves them, checks their versions, and hands them on as `@toolchain//:NAME` and as
+absolute paths in `@toolchain//:tools.bzl`. `@toolchain//:identity` changes whenever any tool
+does: whatever runs a tool depends on it, so that a cache never mixes two toolchains.
+"""
+
+# name: (arguments that print the version, what that must contain)
+_TOOLS = {
+    "catatonit": (["--version"], "catatonit"),
+    "conmon": (["--version"], "conmon version 2."),
+    "crun": (["--version"], "crun version 1."),
+    "h2load": (["--version"], "h2load nghttp2/1."),
+    "netavark": (["--version"], "netavark"),
+    "nix": (["--version"], "nix (Nix) 2."),
+    "npm": (["--version"], "."),
+    "podman": (["--version"], "podman version 5."),
+    "postgres": (["--version"], "postgres (PostgreSQL) 18."),
+    "shellcheck": (["--version"], "version: 0."),
+    "skopeo": (["--version"], "skopeo version 1."),
+    "umoci": (["--version"], "umoci version 0."),
+}
+
+_MISSING = """#!/bin/sh
+echo "{reason}: use ./bazelw, or enter the shell with 'nix develop'" >&2
+exit 127
+"""
+
+_BUILD = """\
+load("@bazel_tools//tools/python:toolchain.bzl", "py_runtime_pair")
+
+package(default_visibility = ["//visibility:public"])
+
+exports_files(["identity", "venv/bin/python3"] + {tools})
+
+py_runtime(
+    name = "python",
+    files = ["identity", "venv/pyvenv.cfg"],
+    interpreter = "venv/bin/python3",
+    python_version = "PY3",
+    stub_shebang = "#!{python} -SI",
+)
+
+py_runtime_pair(
+    name = "python_pair",
+    py3_runtime = ":python",
+)
+
+toolchain(
+    name = "python_toolchain",
+    toolchain = ":python_pair",
+    toolchain_type = "@bazel_tools//tools/python:toolchain_type",
+)
+"""
+
+def _version(rctx, path, arguments):
+    result = rctx.execute([path] + arguments, environment = {"HOME": "/nonexistent"})
+    return result.stdout + result.stderr
+
+def _python(rctx):
+    path = rctx.which("python3")
+    found = _version(rctx, path, ["--version"]).strip() if path else "no python3"
+    if not found.startswith("Python 3.14."):
+        fail("Python 3.14 is needed on PATH, found: %s. Use ./bazelw, or 'nix develop'." % found)
+
+    # A virtual environment of nothing: the standard library, and none of the packages that the
+    # interpreter's own distribution adds to sys.path.
+    real = rctx.path(path).realpath
+    rctx.symlink(real, "venv/bin/python3")
+    rctx.file("venv/pyvenv.cfg", "home = %s\ninclude-system-site-packages = false\n" % real.dirname)
+    return real, found
+
+def _tool(rctx, name, arguments, wanted):
+    """Links one tool and returns (path or None, the version's first line)."""
+    path = rctx.which(name)
+    found = _version(rctx, path, arguments) if path else ""
+    if path and wanted in found:
+        rctx.symlink(path, name)
+        return str(path), found.split("\n")[0]
+    reason = "%s is not on PATH" % name
+    if path:
+        reason = "%s is not the right version (wanted '%s', found '%s')" % (path, wanted, found.split("\n")[0])
+    rctx.file(name, _MISSING.format(reason = reason.replace('"', "'")), executable = True)
+    return None, reason
+
+def _toolchain_impl(rctx):
+    python, version = _python(rctx)
+    paths = {"python3": str(python)}
+    lines = ["python3 %s %s" % (python, version)]
+    for name, (arguments, wanted) in _TOOLS.items():
+        path, found = _tool(rctx, name, arguments, wanted)
+        paths[name] = path or str(rctx.path(name))
+        lines.append("%s %s %s" % (name, path and rctx.path(path).realpath, found))
+
+    # The Debian root says what all of its packages are; a Nix store path says it by itself.
+    root = rctx.path("/etc/bodega-toolchain")
+    if root.exists:
+        lines.append("root " + rctx.read(root))
+    rctx.file("identity", "\n".join(lines) + "\n")
+    rctx.file("tools.bzl", "\"\"\"Where the tools are.\"\"\"\n\nTOOLS = %s\n" % json.encode_indent(paths))
+    rctx.file("BUILD.bazel", _BUILD.format(python = python, tools = sorted(_TOOLS.keys())))
+
+toolchain = repository_rule(
+    implementation = _toolchain_impl,
+    configure = True,
+    doc = "Resolves the build's tools on PATH.",
+    environ = ["BODEGA_TOOLCHAIN_ID", "PATH"],
+    local = True,
+)
