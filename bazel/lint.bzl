@@ -6,18 +6,22 @@ load("//bazel:command_test.bzl", "command_test")
 _RUFF = "@pip_ruff//:bin/ruff"
 _BUILDIFIER = "@npm_buildifier//:buildifier"
 
-def lint(shell = []):
+# Bazel 7's own proto_library and ProtoInfo: to load them would mean to build protobuf from source.
+_BUILDIFIER_FLAGS = "--mode=diff --lint=warn --warnings=-native-proto,-native-proto-info"
+
+def lint(name = "lint", shell = []):
     """Declares the test `lint` of this package; every package calls it.
 
     Python goes through ruff (rules and format), build files through buildifier, shell scripts
     through shellcheck. Types are checked over the whole repository, by //:mypy.
 
     Args:
+        name: the test's name.
         shell: shell scripts whose name does not end in .sh.
     """
-    python = native.glob(["**/*.py", "**/*.pyi"], allow_empty = True)
-    build = native.glob(["BUILD.bazel", "WORKSPACE", "**/*.bzl"], allow_empty = True)
-    scripts = native.glob(["**/*.sh"], allow_empty = True) + shell
+    python = _files(["**/*.py", "**/*.pyi"])
+    build = _files(["BUILD.bazel", "WORKSPACE", "**/*.bzl"])
+    scripts = _files(["**/*.sh"]) + shell
     commands, data = [], ["@toolchain//:identity"]
     if python:
         commands += [
@@ -26,18 +30,22 @@ def lint(shell = []):
         ]
         data += [_RUFF, "//:pyproject.toml"] + python
     if build:
-        commands.append("$(rootpath %s) --mode=diff --lint=warn %s" % (_BUILDIFIER, _paths(build)))
+        commands.append("$(rootpath %s) %s %s" % (_BUILDIFIER, _BUILDIFIER_FLAGS, _paths(build)))
         data += [_BUILDIFIER] + build
     if scripts:
         commands.append("%s %s" % (TOOLS["shellcheck"], _paths(scripts)))
         data += scripts
     command_test(
-        name = "lint",
+        name = name,
         size = "small",
         commands = commands,
         data = data,
         tags = ["lint"],
     )
+
+def _files(patterns):
+    # Bazel's own convenience links stand in the root folder.
+    return native.glob(patterns, allow_empty = True, exclude = ["bazel-*/**"])
 
 def _paths(files):
     package = native.package_name()

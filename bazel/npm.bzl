@@ -45,6 +45,7 @@ genrule(
 )
 """
 
+# buildifier: disable=unnamed-macro
 def bodega_npm():
     """Declares the npm packages of the build."""
     npm_package(

@@ -53,7 +53,7 @@ _bootstrap_wheel = repository_rule(
 _WHEEL_PROTOS = """\
 load("@bodega_shop//bazel/proto:wheel_protos.bzl", "wheel_protos")
 
-wheel_protos(import_root = "{import_root}", protos = {protos})
+wheel_protos(name = "protos", import_root = "{import_root}", protos = {protos})
 """
 
 _WHEEL_BINARY = """\

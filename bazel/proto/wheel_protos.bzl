@@ -1,12 +1,18 @@
 """proto_library targets over the .proto files that a wheel carries."""
 
-def wheel_protos(import_root, protos):
+def wheel_protos(name, import_root, protos):
     """Declares `NAME_proto` for each NAME.proto; none of them may import another.
 
     Args:
+        name: a filegroup of all the files, with their folders, for `buf`.
         import_root: the folder of the wheel that imports are relative to.
         protos: the files below it.
     """
+    native.filegroup(
+        name = name,
+        srcs = [import_root + "/" + proto for proto in protos],
+        visibility = ["//visibility:public"],
+    )
     for proto in protos:
         native.proto_library(
             name = proto.split("/")[-1].removesuffix(".proto") + "_proto",
