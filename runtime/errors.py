@@ -15,10 +15,16 @@ NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """A field of the request, by its path (`price.units`), and the rule that it breaks."""
+    """A field of the request, by its path (`price.units`), and the rule that it breaks.
+
+    An empty path means the request as a whole.
+    """
 
     field: str
     rule: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.rule}" if self.field else self.rule
 
 
 class DomainError(Exception):
@@ -47,7 +53,7 @@ class InvalidArgument(DomainError):
         reason: str = "INVALID_ARGUMENT",
         metadata: Mapping[str, str] = NO_METADATA,
     ) -> None:
-        message = "; ".join(f"{each.field}: {each.rule}" for each in violations)
+        message = "; ".join(map(str, violations))
         super().__init__(message, reason=reason, metadata=metadata)
         self.violations = tuple(violations)
 

@@ -1,1 +1,1 @@
-pytest_plugins = ["runtime.testing.databases"]
+pytest_plugins = ["runtime.testing.databases", "runtime.testing.rpc"]

@@ -1,0 +1,97 @@
+"""The admin listener: /metrics, /healthz and /readyz over HTTP, in a thread of its own."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import AF_INET6
+from socketserver import TCPServer
+from threading import Thread
+from typing import override
+
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
+
+from runtime.main import StartError
+
+LOOP_TIMEOUT_SECONDS = 2.0
+
+type Ready = Callable[[], bool]
+
+
+@contextmanager
+def admin_listener(listen: str, ready: Ready) -> Iterator[str]:
+    """Serve until the block ends; yields the address with its real port.
+
+    /healthz: 200 while the event loop of the caller answers, else 503.
+    /readyz: 200 while `ready()`, else 503. /metrics: the Prometheus registry.
+    """
+    loop = asyncio.get_running_loop()
+
+    def alive() -> bool:
+        future = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop)
+        try:
+            future.result(LOOP_TIMEOUT_SECONDS)
+        except TimeoutError:
+            future.cancel()
+            return False
+        return True
+
+    class Handler(_Handler):
+        checks = {"/healthz": alive, "/readyz": ready}  # noqa: RUF012 (read only)
+
+    host, _, port = listen.rpartition(":")
+    try:
+        listener = _Listener6 if ":" in host else _Listener
+        server = listener((host.strip("[]"), int(port)), Handler)
+    except OSError as error:
+        message = f"--metrics-listen {listen}: {(error.strerror or str(error)).lower()}"
+        raise StartError(message) from error
+    thread = Thread(target=server.serve_forever, name="admin", daemon=True)
+    thread.start()
+    try:
+        yield f"{host}:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Listener(ThreadingHTTPServer):
+    @override
+    def server_bind(self) -> None:
+        """Bind without asking a name server who we are, which http.server does."""
+        TCPServer.server_bind(self)
+
+
+class _Listener6(_Listener):
+    address_family = AF_INET6
+
+
+class _Handler(BaseHTTPRequestHandler):
+    checks: dict[str, Callable[[], bool]]
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+
+    def do_GET(self) -> None:
+        if self.path.partition("?")[0] == "/metrics":
+            encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+            self._answer(HTTPStatus.OK, content_type, encode(REGISTRY))
+        elif self.path in self.checks:
+            passed = self.checks[self.path]()
+            status = HTTPStatus.OK if passed else HTTPStatus.SERVICE_UNAVAILABLE
+            self._answer(status, "text/plain", b"ok\n" if passed else b"not ok\n")
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/metrics /healthz /readyz\n")
+
+    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing: a scrape every few seconds is no event."""

@@ -1,0 +1,63 @@
+"""Which RPCs are let in at all: those in time, and no more than the server can run."""
+
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from runtime.call import Context, remaining
+from runtime.errors import ResourceExhausted
+from runtime.method import Method
+from runtime.middleware import StreamHandler, UnaryHandler
+
+
+class Admission:
+    """Refuses an RPC whose deadline has passed, and RPCs above the limit of the server.
+
+    The limit is counted here because the native engine has none of its own. gRPC's own
+    services stay outside: an overloaded server must still answer its health check.
+    """
+
+    def __init__(self, max_concurrent_rpcs: int) -> None:
+        self._limit = max_concurrent_rpcs
+        self._running = 0
+
+    def unary(self, method: Method, handler: UnaryHandler) -> UnaryHandler:
+        """Admit a handler that answers once."""
+        if method.is_standard:
+            return handler
+
+        async def admitted(request: Any, context: Context) -> Any:
+            if self._running >= self._limit or remaining(context) == 0:
+                await self._refuse(context)
+            self._running += 1
+            try:
+                return await handler(request, context)
+            finally:
+                self._running -= 1
+
+        return admitted
+
+    def stream(self, method: Method, handler: StreamHandler) -> StreamHandler:
+        """Admit a handler that answers with a stream."""
+        if method.is_standard:
+            return handler
+
+        async def admitted(request: Any, context: Context) -> Any:
+            if self._running >= self._limit or remaining(context) == 0:
+                await self._refuse(context)
+            self._running += 1
+            try:
+                async with aclosing(handler(request, context)) as responses:
+                    async for response in responses:
+                        yield response
+            finally:
+                self._running -= 1
+
+        return admitted
+
+    async def _refuse(self, context: Context) -> None:
+        if remaining(context) == 0:
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
+        message = f"the server runs {self._limit} RPCs already"
+        raise ResourceExhausted(message, reason="TOO_MANY_RPCS")

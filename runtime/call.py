@@ -1,0 +1,50 @@
+"""The RPC that is being served, for what runs below its handler.
+
+Nothing is read out of the call until somebody asks: a call that neither logs nor calls
+onward pays for one small object.
+"""
+
+import asyncio
+from contextvars import ContextVar
+from typing import Any
+
+from grpc import aio
+
+from runtime.method import Method
+
+type Context = aio.ServicerContext[Any, Any]
+type Headers = tuple[tuple[str, str], ...]
+
+TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
+
+
+class Call:
+    """One RPC on the server's side."""
+
+    __slots__ = ("context", "method", "stopping")
+
+    def __init__(self, method: Method, context: Context, stopping: asyncio.Event) -> None:
+        self.method = method
+        self.context = context
+        self.stopping = stopping
+
+    def time_remaining(self) -> float | None:
+        """Seconds until the caller's deadline, never negative; None where there is none."""
+        return remaining(self.context)
+
+    def trace_headers(self) -> Headers:
+        """Return the W3C trace context that the caller sent."""
+        metadata = self.context.invocation_metadata() or ()
+        return tuple((key, str(value)) for key, value in metadata if key in TRACE_HEADERS)
+
+
+current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
+
+# The native engine says "no deadline" with a number of seconds that no deadline reaches.
+NO_DEADLINE = 1e9
+
+
+def remaining(context: Context) -> float | None:
+    """Seconds until the deadline, the same on both engines."""
+    seconds: float | None = context.time_remaining()
+    return None if seconds is None or seconds > NO_DEADLINE else max(seconds, 0.0)

@@ -1,0 +1,115 @@
+"""One method of a stub, with what every outgoing call needs fused around it."""
+
+from time import perf_counter
+from typing import Any, cast
+
+import grpc
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from prometheus_client import Counter, Gauge, Histogram
+
+from runtime.call import Headers, current_call
+from runtime.metrics import BUCKETS, LABELS
+from runtime.tracing import PROPAGATOR, TraceSource
+
+HANDLED = Counter(
+    "bodega_rpc_client_handled", "Calls that ended, by status code.", (*LABELS, "code")
+)
+DURATION = Histogram(
+    "bodega_rpc_client_duration_seconds", "Time until the call ended.", LABELS, buckets=BUCKETS
+)
+IN_FLIGHT = Gauge("bodega_rpc_client_in_flight", "Calls that are running.", LABELS)
+
+# What is kept back of the deadline of the RPC being served, to answer within it.
+RESERVE_SECONDS = 0.05
+RESERVE_SHARE = 0.1
+
+
+def within(timeout: float) -> float:
+    """Shorten a timeout to below what is left of the RPC that is being served."""
+    call = current_call.get()
+    left = None if call is None else call.time_remaining()
+    if left is None:
+        return timeout
+    return min(timeout, left - min(RESERVE_SECONDS, left * RESERVE_SHARE))
+
+
+class Outgoing:
+    """Calls a method with a deadline and the trace context, and counts how it ends."""
+
+    def __init__(
+        self, path: str, multicallable: Any, timeout: float, traces: TraceSource | None
+    ) -> None:
+        _, service, method = path.split("/")
+        self._path = path
+        self._multicallable = multicallable
+        self._timeout = timeout
+        self._traces = traces
+        self._labels = (service, method)
+        self._in_flight = IN_FLIGHT.labels(service, method)
+        self._observe = DURATION.labels(service, method).observe
+        self._handled: dict[grpc.StatusCode, Any] = {}
+
+    def __call__(
+        self,
+        request: Any = None,
+        *,
+        timeout: float | None = None,
+        metadata: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Begin the call and return grpc's own call object."""
+        span = self._span()
+        headers = _trace_headers(span)
+        if headers:
+            metadata = (*(metadata or ()), *headers)
+        start = perf_counter()
+        call = self._multicallable(
+            request,
+            timeout=within(self._timeout if timeout is None else timeout),
+            metadata=metadata,
+            **kwargs,
+        )
+        self._in_flight.inc()
+        call.add_done_callback(lambda done: self._end(done, start, span))
+        return call
+
+    def _span(self) -> trace.Span | None:
+        """Begin a span where the work that calls is itself recorded."""
+        if self._traces is None or not trace.get_current_span().is_recording():
+            return None
+        return self._traces.tracer.start_span(self._path[1:], kind=SpanKind.CLIENT)
+
+    def _end(self, call: Any, start: float, span: trace.Span | None) -> None:
+        self._in_flight.dec()
+        self._observe(perf_counter() - start)
+        code = _code_of(call)
+        if code not in self._handled:
+            self._handled[code] = HANDLED.labels(*self._labels, code.name)
+        self._handled[code].inc()
+        if span is not None:
+            if code is not grpc.StatusCode.OK:
+                span.set_status(Status(StatusCode.ERROR, code.name))
+            span.end()
+
+
+def _trace_headers(span: trace.Span | None) -> Headers:
+    """Return the trace context to send: of the span, else what our own caller sent."""
+    if span is not None:
+        carrier: dict[str, str] = {}
+        PROPAGATOR.inject(carrier, trace.set_span_in_context(span))
+        return tuple(carrier.items())
+    call = current_call.get()
+    return call.trace_headers() if call is not None else ()
+
+
+def _code_of(call: Any) -> grpc.StatusCode:
+    """Return the status of a call that has ended."""
+    code = call.code()
+    try:
+        code.send(None)
+    except StopIteration as answered:
+        return cast("grpc.StatusCode", answered.value)
+    # Only the call of an ended channel still waits for a status that never comes.
+    code.close()
+    return grpc.StatusCode.CANCELLED

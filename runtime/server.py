@@ -1,0 +1,159 @@
+"""A gRPC server, assembled: engine, chain, health, reflection, channelz, graceful drain."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, override
+
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_channelz.v1 import channelz, channelz_pb2, channelz_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+
+from runtime.chain import default_chain
+from runtime.endless import endless
+from runtime.engine import Engine, TlsFiles, add_port, make_server
+from runtime.health import Health
+from runtime.logs import get_logger
+from runtime.main import StartError
+from runtime.middleware import Middleware
+from runtime.registrar import Registrar
+from runtime.settings import ServerSettings
+
+__all__ = ["Engine", "Server", "TlsFiles", "make_server"]
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+
+OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Else a second server on a taken port would start, and get a share of the calls.
+    ("grpc.so_reuseport", 0),
+    # Find dead clients, and let living ones ping every ten seconds.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
+
+log = get_logger(__name__)
+
+
+class Server:
+    """Serves the services that are added before it runs."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        *,
+        middleware: Sequence[Middleware] | None = None,
+        health: Health | None = None,
+    ) -> None:
+        self._settings = settings
+        self._middleware = default_chain(settings) if middleware is None else middleware
+        self._server = make_server(settings.engine, tls=settings.tls, options=OPTIONS)
+        self._services: list[str] = []
+        self.health = Health() if health is None else health
+        self.stopping = asyncio.Event()
+
+    def add[S](
+        self, adder: Callable[[S, Any], None], servicer: S, service: ServiceDescriptor
+    ) -> None:
+        """Serve a service: `adder` is its generated add_…Servicer_to_server.
+
+        PolicyError where an RPC has no policy, or one that the chain cannot enforce;
+        TypeError where a method is not asynchronous.
+        """
+        adder(servicer, Registrar(self._server, service, self._middleware, self.stopping))
+        self._services.append(service.full_name)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        """Serve, and yield the address with its real port; drain at the end."""
+        self._add_standard_services()
+        await self.health.check_all()
+        address = self._bind()
+        await self._server.start()
+        checking = asyncio.create_task(self.health.run())
+        try:
+            yield address
+        finally:
+            checking.cancel()
+            await self._drain()
+
+    async def serve_until_stopped(self) -> None:
+        """Serve until SIGTERM or SIGINT, then drain; a second signal kills the process."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        async with self.running() as address:
+            log.info("serving", address=address, engine=self._engine_name)
+            await stop.wait()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+            log.info("draining", grace=self._settings.grace.total_seconds())
+        log.info("stopped")
+
+    @property
+    def _engine_name(self) -> str:
+        return type(self._server).__module__
+
+    async def _drain(self) -> None:
+        """Say NOT_SERVING, end the endless streams, stop accepting, let the rest finish."""
+        self.health.drain()
+        self.stopping.set()
+        await self._server.stop(self._settings.grace.total_seconds())
+
+    def _bind(self) -> str:
+        listen = self._settings.listen
+        try:
+            port = add_port(self._server, listen, self._settings.tls)
+        except RuntimeError as error:
+            message = f"--listen {listen}: {_why_not(listen)}"
+            raise StartError(message) from error
+        return f"{listen.rpartition(':')[0]}:{port}"
+
+    def _add_standard_services(self) -> None:
+        own = tuple(self._services)
+        self.health.add_services(own)
+        self.add(
+            health_pb2_grpc.add_HealthServicer_to_server,
+            self.health,
+            health_pb2.DESCRIPTOR.services_by_name["Health"],
+        )
+        if not self._settings.introspection:
+            return
+        self.add(
+            channelz_pb2_grpc.add_ChannelzServicer_to_server,
+            channelz.aio.ChannelzServicer(),
+            channelz_pb2.DESCRIPTOR.services_by_name["Channelz"],
+        )
+        names = (*self._services, reflection.SERVICE_NAME)
+        self.add(
+            reflection_pb2_grpc.add_ServerReflectionServicer_to_server,
+            _Reflection(names),  # type: ignore[no-untyped-call]
+            reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
+        )
+
+
+class _Reflection(reflection.aio.ReflectionServicer):
+    """A client may hold its reflection stream open for ever: that must not hold the drain."""
+
+    @override
+    @endless
+    async def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> Any:
+        async for response in super().ServerReflectionInfo(request_iterator, context):
+            yield response
+
+
+def _why_not(address: str) -> str:
+    """Ask the system why an address cannot be listened on; gRPC does not say."""
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host.strip("[]"), int(port)), family=family):
+            return "cannot listen there"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
