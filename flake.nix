@@ -27,6 +27,7 @@
             startup --server_javabase=${pkgs.jdk21_headless.home}
             build --action_env=LD_LIBRARY_PATH=${libraries}
             build --host_action_env=LD_LIBRARY_PATH=${libraries}
+            build --sandbox_add_mount_pair=/nix
           '';
         in
         pkgs.buildFHSEnv {

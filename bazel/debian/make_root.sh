@@ -54,8 +54,10 @@ host_authorities='set -eu
   [ ! -r "$SSL_BUNDLE" ] || awk -v to="$1/usr/local/share/ca-certificates/host" \
     "/BEGIN CERTIFICATE/ { n++ } n { print > (to \"/\" n \".crt\") }" "$SSL_BUNDLE"'
 
-# What the build sees of this root: its identity changes when any package does.
+# What the build sees of this root: its identity changes when any package does. (Debian's own
+# bazelrc goes: bazelw reads none but the project's, and Bazel would warn of that at every call.)
 identity='set -eu
+  rm -f "$1/etc/bazel/bazelrc"
   chroot "$1" dpkg-query -W -f "\${Package} \${Version}\n" | sha256sum | cut -c1-64 > "$1/etc/bodega-toolchain"'
 
 bootstrap() {

@@ -33,6 +33,7 @@ def _py_grpc_library_impl(ctx):
         mnemonic = "PyGrpcGenerate",
         outputs = outputs,
         progress_message = "Generating Python for %{label}",
+        use_default_shell_env = True,
     )
 
     sources = [file for file in outputs if file.extension == "py"]
