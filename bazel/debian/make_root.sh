@@ -54,11 +54,18 @@ host_authorities='set -eu
   [ ! -r "$SSL_BUNDLE" ] || awk -v to="$1/usr/local/share/ca-certificates/host" \
     "/BEGIN CERTIFICATE/ { n++ } n { print > (to \"/\" n \".crt\") }" "$SSL_BUNDLE"'
 
-# What the build sees of this root: its identity changes when any package does. (Debian's own
-# bazelrc goes: bazelw reads none but the project's, and Bazel would warn of that at every call.)
+# Which files are each package's, for the base layer of images: an action sees /usr, and not /var.
+package_files='set -eu
+  mkdir -p "$1/usr/share/bodega/dpkg"
+  cp "$1/var/lib/dpkg/status" "$1"/var/lib/dpkg/info/*.list "$1/usr/share/bodega/dpkg"'
+
+# What the build sees of this root: its identity changes when the recipe or any package does.
+# (Debian's own bazelrc goes: bazelw reads none but the project's, and Bazel would warn of that at
+# every call.)
 identity='set -eu
   rm -f "$1/etc/bazel/bazelrc"
-  chroot "$1" dpkg-query -W -f "\${Package} \${Version}\n" | sha256sum | cut -c1-64 > "$1/etc/bodega-toolchain"'
+  { echo "$RECIPE"; chroot "$1" dpkg-query -W -f "\${Package} \${Version}\n"; } |
+    sha256sum | cut -c1-64 > "$1/etc/bodega-toolchain"'
 
 bootstrap() {
   local include
@@ -69,6 +76,7 @@ bootstrap() {
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --aptopt='Acquire::Languages "none"' \
     --essential-hook="$host_authorities" \
+    --customize-hook="$package_files" \
     --customize-hook="$identity" \
     --skip=output/dev \
     "$@" "$suite" - "$mirror"
@@ -79,6 +87,7 @@ mirror=$(mirror)
 [ -n "$mirror" ] || fail "set BODEGA_DEBIAN_MIRROR to a Debian mirror, for example http://HOST/debian"
 can_map_ids || fail "not root, and /etc/subuid has no range for $(id -un); run once: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un)"
 
+export RECIPE=${root##*/}
 export SSL_BUNDLE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 partial=$root.partial
 log=$root.log
