@@ -1,0 +1,1 @@
+"""The shop's workers: they feed the services at intervals."""
