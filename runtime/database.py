@@ -17,7 +17,8 @@ class Database(Protocol):
     A work is a plain function of a Connection. It returns data, never a cursor, and neither commits
     nor rolls back: what it raises undoes its own writes and reaches the caller unchanged. A
     savepoint of its own (`connection.begin_nested()`) is fine. A database that is away, locked or
-    full is `errors.Unavailable`, with nothing half done.
+    full is `errors.Unavailable`, with nothing half done; only a connection to PostgreSQL that is
+    lost during the COMMIT itself leaves unknown whether all of it was done.
     """
 
     @property
@@ -25,18 +26,22 @@ class Database(Protocol):
         """Either "sqlite" or "postgresql"."""
         ...
 
-    async def read[T](self, work: Callable[[Connection], T]) -> T:
+    async def read[T](self, work: Callable[[Connection], T], *, snapshot: bool = True) -> T:
         """Run the work's selects on one snapshot of what is committed.
 
-        On SQLite it runs on the event loop itself: a page of rows at a time, not a table.
+        `snapshot=False` is for a work of one select, which sees one anyway: PostgreSQL then needs
+        one round trip instead of three. On SQLite a read runs on the event loop, so it takes a
+        page of rows and not a table.
         """
         ...
 
     async def write[T](self, work: Callable[[Connection], T]) -> T:
         """Run the work as one transaction, and return only when it is durable.
 
-        A caller that is cancelled before its work starts has it dropped; later, it is committed.
-        Too many writes waiting is `errors.ResourceExhausted`.
+        Works run one after the other on SQLite, and as READ COMMITTED on PostgreSQL, so each
+        statement must be right under concurrency. On SQLite too a work runs on the event loop: a
+        chunk of rows at a time. Too many waiting is `errors.ResourceExhausted`. A caller that is
+        cancelled before its work starts has it dropped; later, it may be committed.
         """
         ...
 

@@ -1,5 +1,6 @@
 """The PostgreSQL side of Database: a pool of asyncpg connections under an AsyncEngine."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -78,15 +79,19 @@ def make_engine(url: URL, *, pool_size: int, command_timeout: float | None = 60)
 
 
 class PostgresDatabase:
-    """A PostgreSQL database, reached through a pool."""
+    """A PostgreSQL database, reached through a pool of connections."""
 
     dialect = "postgresql"
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(
+        self._snapshots = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
+        self._selects = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writing = 0
+        self._idle = asyncio.Event()
+        self._closing = False
 
     @classmethod
     async def open(cls, url: URL, *, pool_size: int) -> PostgresDatabase:
@@ -99,22 +104,38 @@ class PostgresDatabase:
             raise
         return database
 
-    async def read[T](self, work: Callable[[Connection], T]) -> T:
+    async def read[T](self, work: Callable[[Connection], T], *, snapshot: bool = True) -> T:
         """See Database.read."""
+        engine = self._snapshots if snapshot else self._selects
         with translated():
-            async with self._reader.connect() as connection:
+            async with engine.connect() as connection:
                 return await connection.run_sync(work)
 
     async def write[T](self, work: Callable[[Connection], T]) -> T:
         """See Database.write."""
-        with translated():
-            async with self._engine.begin() as connection:
-                return await connection.run_sync(work)
+        if self._closing:
+            raise errors.Unavailable("the database is closing", reason="DATABASE_CLOSING")
+        self._writing += 1
+        try:
+            with translated():
+                async with self._engine.begin() as connection:
+                    return await connection.run_sync(work)
+        finally:
+            self._writing -= 1
+            self._idle.set()
 
     async def check(self) -> None:
         """See Database.check."""
-        await self.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
+        await self.read(_ask, snapshot=False)
 
     async def close(self) -> None:
         """See Database.close."""
+        self._closing = True
+        while self._writing:
+            self._idle.clear()
+            await self._idle.wait()
         await self._engine.dispose()
+
+
+def _ask(connection: Connection) -> None:
+    connection.exec_driver_sql("SELECT 1").scalar_one()
