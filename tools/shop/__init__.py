@@ -1,0 +1,1 @@
+"""Starts the whole shop in one terminal and keeps it running."""

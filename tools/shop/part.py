@@ -1,0 +1,91 @@
+"""What can be said of a part of the shop; `parts.py` says it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from graphlib import CycleError, TopologicalSorter
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port that a part listens on; `--NAME-port` moves it."""
+
+    name: str
+    default: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcHealth:
+    """Ready when grpc.health.v1 says that the service is SERVING."""
+
+    port: Port
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReady:
+    """Ready when a GET of the path is answered with 200."""
+
+    port: Port
+    path: str = "/readyz"
+
+
+class Calls(Enum):
+    """Whose RPCs are counted: those a part answers, or those it makes."""
+
+    SERVER = "server"
+    CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number out of the part's metrics, summed over the labels that are not named."""
+
+    title: str
+    metric: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process of the shop.
+
+    `binary` is its path from the workspace's root, which is also its Bazel label.
+    In `flags`, `{port-name}` stands for that port's address and `{data}` for the data folder.
+    `progress` must have grown by the end of an unattended run. `done_codes` are the exit codes with
+    which it says that its work is done: it is not started again then. `harmless` are the status codes,
+    beside OK and CANCELLED, that are no sign of trouble.
+    """
+
+    name: str
+    binary: str
+    flags: Sequence[str]
+    ready: GrpcHealth | HttpReady
+    metrics: Port
+    calls: Calls
+    listens: Port | None = None
+    needs: Sequence[str] = ()
+    counts: Sequence[Count] = ()
+    progress: Count | None = None
+    done_codes: frozenset[int] = frozenset()
+    harmless: frozenset[str] = frozenset()
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """Every port it listens on."""
+        return (self.metrics,) if self.listens is None else (self.listens, self.metrics)
+
+
+def in_order(parts: Sequence[Part]) -> list[Part]:
+    """Return the parts so that each comes after all that it needs; ValueError if that cannot be."""
+    by_name = {part.name: part for part in parts}
+    if len(by_name) != len(parts):
+        raise ValueError("two parts have the same name")
+    for part in parts:
+        if missing := set(part.needs) - by_name.keys():
+            raise ValueError(f"{part.name} needs {', '.join(sorted(missing))}, which is no part")
+    graph = {part.name: part.needs for part in parts}
+    try:
+        return [by_name[name] for name in TopologicalSorter(graph).static_order()]
+    except CycleError as error:
+        raise ValueError(f"parts need each other: {' → '.join(error.args[1])}") from None
