@@ -1,0 +1,1 @@
+"""The catalogue: products, their bulk import, their listing and their changes."""

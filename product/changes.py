@@ -1,0 +1,54 @@
+"""Wakes those who watch the catalogue."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from runtime.errors import Unavailable
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class ChangeHub:
+    """Knows the newest revision, and lets any number of watchers wait for the next one.
+
+    It holds no changes: each watcher reads them from the database at its own pace, so a slow
+    one costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._revision = 0
+        self._waiting = 0
+        self._moved = asyncio.Event()
+
+    def advance(self, revision: int) -> None:
+        """Tell of a revision that is committed."""
+        if revision > self._revision:
+            self._revision = revision
+            self._moved.set()
+            self._moved = asyncio.Event()
+
+    async def wait_past(self, revision: int) -> None:
+        """Return once a later revision is committed."""
+        self._waiting += 1
+        try:
+            while self._revision <= revision:
+                await self._moved.wait()
+        finally:
+            self._waiting -= 1
+
+    async def follow(self, newest: Callable[[], Awaitable[int]], every: timedelta) -> None:
+        """Ask for the newest revision again and again, for what other replicas commit."""
+        is_away = False
+        while True:
+            await asyncio.sleep(every.total_seconds())
+            if not self._waiting:
+                continue
+            try:
+                self.advance(await newest())
+                is_away = False
+            except Unavailable as error:
+                if not is_away:
+                    log.warning("changes of other replicas are not seen", error=error.message)
+                is_away = True

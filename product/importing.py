@@ -1,0 +1,103 @@
+"""Writes a batch of an import: all of it, once."""
+
+import json
+from functools import cache
+
+from sqlalchemy import Connection, Dialect, case, func, insert, or_, select
+
+from product.errors import batch_id_reused
+from product.model import Batch, BatchResult, Micros, Product, Rejection
+from product.revision import advance
+from product.tables import import_batches, insert_products, products
+
+_REPLACED = ("name", "description", "currency", "price_minor", "status")
+
+
+def import_batch(connection: Connection, batch: Batch, now: Micros) -> BatchResult:
+    """Store the batch, or return what became of it before."""
+    last = advance(connection, len(batch.drafts))
+    earlier = _earlier(connection, batch, last)
+    if earlier is not None:
+        return earlier
+    first = last - len(batch.drafts) + 1
+    _upsert(connection, batch, first, now)
+    result = _result(connection, batch, first, last)
+    connection.execute(
+        insert(import_batches).values(
+            batch_id=batch.batch_id,
+            digest=batch.digest,
+            inserted=result.inserted,
+            updated=result.updated,
+            unchanged=result.unchanged,
+            rejections=json.dumps(batch.rejections),
+            create_time=now,
+        )
+    )
+    return result
+
+
+def _earlier(connection: Connection, batch: Batch, revision: int) -> BatchResult | None:
+    known = import_batches.c
+    row = connection.execute(
+        select(
+            known.digest, known.inserted, known.updated, known.unchanged, known.rejections
+        ).where(known.batch_id == batch.batch_id)
+    ).first()
+    if row is None:
+        return None
+    if row.digest != batch.digest:
+        raise batch_id_reused(batch.batch_id)
+    return BatchResult(
+        inserted=row.inserted,
+        updated=row.updated,
+        unchanged=row.unchanged,
+        rejections=[Rejection(*each) for each in json.loads(row.rejections)],
+        revision=revision,
+        is_repeated=True,
+    )
+
+
+def _upsert(connection: Connection, batch: Batch, first: int, now: Micros) -> None:
+    if not batch.drafts:
+        return
+    # Rows as tuples, by the driver's own names for parameters: dictionaries by column take
+    # half as long again as the statement itself.
+    rows = [
+        (revision, *draft, now, now, revision)
+        for revision, draft in enumerate(batch.drafts, start=first)
+    ]
+    connection.exec_driver_sql(_upsert_sql(connection.dialect), rows)
+
+
+@cache
+def _upsert_sql(dialect: Dialect) -> str:
+    new = insert_products(dialect.name)
+    differs = or_(*(products.c[name] != new.excluded[name] for name in _REPLACED))
+    replaced = {name: new.excluded[name] for name in (*_REPLACED, "update_time", "revision")}
+    compiled = new.on_conflict_do_update(
+        index_elements=[products.c.sku], set_=replaced, where=differs
+    ).compile(dialect=dialect)
+    assert compiled.positiontup == list(Product._fields)  # noqa: S101  (the order of _upsert's rows)
+    return str(compiled)
+
+
+def _result(connection: Connection, batch: Batch, first: int, last: int) -> BatchResult:
+    """Count by revision: what was inserted has the one of its id, what was not touched an old one.
+
+    The lock on the counter keeps others' writes out of the range.
+    """
+    changed, inserted = connection.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(case((products.c.id == products.c.revision, 1), else_=0)), 0),
+        ).where(products.c.revision.between(first, last))
+    ).one()
+    rows = len(batch.drafts)
+    return BatchResult(
+        inserted=inserted,
+        updated=rows - inserted,
+        unchanged=rows - changed,
+        rejections=batch.rejections,
+        revision=last,
+        is_repeated=False,
+    )

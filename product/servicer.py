@@ -1,0 +1,226 @@
+"""The API of the catalogue: messages to the domain's terms and back."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, override
+
+from google.type import money_pb2
+
+from bodega.product.v1 import product_pb2, product_pb2_grpc
+from product.etag import etag_of
+from product.model import (
+    BadPrice,
+    Changes,
+    Filter,
+    ImportSummary,
+    Micros,
+    Order,
+    Product,
+    Proposal,
+)
+from product.service import Catalogue
+from product.validation import refuse
+from runtime.call import Context
+from runtime.currencies import EXPONENTS
+from runtime.endless import endless
+from runtime.errors import InvalidArgument
+from runtime.money import Money
+from runtime.money_proto import from_proto
+
+_ORDERS = {
+    product_pb2.PRODUCT_ORDER_UNSPECIFIED: Order.ID,
+    product_pb2.PRODUCT_ORDER_NAME: Order.NAME,
+    product_pb2.PRODUCT_ORDER_PRICE_ASC: Order.PRICE,
+    product_pb2.PRODUCT_ORDER_PRICE_DESC: Order.PRICE_DESCENDING,
+    product_pb2.PRODUCT_ORDER_NEWEST: Order.NEWEST,
+}
+
+
+class ProductServicer(product_pb2_grpc.ProductServiceServicer):
+    """bodega.product.v1.ProductService."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    @override
+    async def GetProduct(
+        self, request: product_pb2.GetProductRequest, _context: Context
+    ) -> product_pb2.GetProductResponse:
+        product = await self._catalogue.get(request.id)
+        return product_pb2.GetProductResponse(product=to_proto(product))
+
+    @override
+    async def BatchGetProducts(
+        self, request: product_pb2.BatchGetProductsRequest, _context: Context
+    ) -> product_pb2.BatchGetProductsResponse:
+        found = await self._catalogue.get_many(request.ids)
+        return product_pb2.BatchGetProductsResponse(
+            products=map(to_proto, found.products), missing_ids=found.missing_ids
+        )
+
+    @override
+    async def ListProducts(
+        self, request: product_pb2.ListProductsRequest, _context: Context
+    ) -> product_pb2.ListProductsResponse:
+        page = await self._catalogue.list_page(
+            _filter(request.filter), _order(request.order_by), request.page_size, request.page_token
+        )
+        return product_pb2.ListProductsResponse(
+            products=map(to_proto, page.products), next_page_token=page.next_page_token
+        )
+
+    @override
+    async def StreamProducts(
+        self, request: product_pb2.StreamProductsRequest, _context: Context
+    ) -> AsyncGenerator[product_pb2.StreamProductsResponse]:
+        asked = _filter(request.filter)
+        chunks = self._catalogue.stream(asked, request.after_id, request.chunk_size)
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                response = product_pb2.StreamProductsResponse()
+                for product in chunk:
+                    response.products.add(**_fields(product))
+                yield response
+
+    @override
+    async def CreateProduct(
+        self, request: product_pb2.CreateProductRequest, _context: Context
+    ) -> product_pb2.CreateProductResponse:
+        product = await self._catalogue.create(_proposal(request.product), request.request_id)
+        return product_pb2.CreateProductResponse(product=to_proto(product))
+
+    @override
+    async def UpdateProduct(
+        self, request: product_pb2.UpdateProductRequest, _context: Context
+    ) -> product_pb2.UpdateProductResponse:
+        product = await self._catalogue.update(
+            request.product.id,
+            request.product.etag,
+            _proposal(request.product),
+            request.update_mask.paths,
+        )
+        return product_pb2.UpdateProductResponse(product=to_proto(product))
+
+    @override
+    async def DeleteProduct(
+        self, request: product_pb2.DeleteProductRequest, _context: Context
+    ) -> product_pb2.DeleteProductResponse:
+        await self._catalogue.delete(request.id, request.etag)
+        return product_pb2.DeleteProductResponse()
+
+    @override
+    async def ImportProducts(
+        self,
+        request_iterator: AsyncIterator[product_pb2.ImportProductsRequest],
+        _context: Context,
+    ) -> product_pb2.ImportProductsResponse:
+        batches = (
+            (request.batch_id, [_proposal(each) for each in request.products])
+            async for request in request_iterator
+        )
+        return _summary_to_proto(await self._catalogue.import_batches(batches))
+
+    @override
+    @endless
+    async def WatchProducts(
+        self, request: product_pb2.WatchProductsRequest, _context: Context
+    ) -> AsyncGenerator[product_pb2.WatchProductsResponse]:
+        async with aclosing(self._catalogue.watch(request.after_revision)) as watched:
+            async for changes in watched:
+                yield _changes_to_proto(changes)
+
+
+def _order(order: product_pb2.ProductOrder.ValueType) -> Order:
+    if order not in _ORDERS:
+        raise refuse("order_by", f"must be a ProductOrder: there is none numbered {order}")
+    return _ORDERS[order]
+
+
+def _filter(message: product_pb2.ProductFilter) -> Filter:
+    return Filter(
+        statuses=tuple(message.statuses),
+        currency=message.currency_code,
+        min_minor=_bound(message, "min_price"),
+        max_minor=_bound(message, "max_price"),
+        name_contains=message.name_contains,
+    )
+
+
+def _bound(message: product_pb2.ProductFilter, name: Any) -> int | None:
+    if not message.HasField(name):
+        return None
+    money: money_pb2.Money = getattr(message, name)
+    if money.currency_code != message.currency_code:
+        raise refuse(f"filter.{name}.currency_code", "must be that of filter.currency_code")
+    return from_proto(money, field=f"filter.{name}").minor
+
+
+def _proposal(message: product_pb2.Product) -> Proposal:
+    return Proposal(
+        message.sku, message.name, message.description, _price(message.price), message.status
+    )
+
+
+def _price(message: money_pb2.Money) -> Money | BadPrice:
+    try:
+        return from_proto(message, field="price")
+    except InvalidArgument as error:
+        return BadPrice(message.currency_code, message.units, message.nanos, error.violations)
+
+
+def to_proto(product: Product) -> product_pb2.Product:
+    """Return the product as a message."""
+    return product_pb2.Product(**_fields(product))
+
+
+_NANOS = 10**9
+_MICROS = 10**6
+_SCALES = {code: (10**exponent, _NANOS // 10**exponent) for code, exponent in EXPONENTS.items()}
+
+
+def _fields(product: Product) -> dict[str, Any]:
+    """Return the fields of the message; as dictionaries those below it cost half as much."""
+    scale, step = _SCALES[product.currency]
+    units, rest = divmod(product.price_minor, scale)
+    return {
+        "id": product.id,
+        "sku": product.sku,
+        "name": product.name,
+        "description": product.description,
+        "price": {"currency_code": product.currency, "units": units, "nanos": rest * step},
+        "status": product.status,
+        "create_time": _timestamp(product.create_time),
+        "update_time": _timestamp(product.update_time),
+        "etag": etag_of(product.revision),
+    }
+
+
+def _timestamp(micros: Micros) -> Mapping[str, int]:
+    seconds, rest = divmod(micros, _MICROS)
+    return {"seconds": seconds, "nanos": rest * 1000}
+
+
+def _summary_to_proto(summary: ImportSummary) -> product_pb2.ImportProductsResponse:
+    return product_pb2.ImportProductsResponse(
+        inserted_count=summary.inserted,
+        updated_count=summary.updated,
+        unchanged_count=summary.unchanged,
+        rejected_count=summary.rejected,
+        repeated_batch_count=summary.repeated_batches,
+        rejected_products=(
+            product_pb2.RejectedProduct(
+                batch_id=batch_id, index=each.row, field=each.field, rule=each.rule
+            )
+            for batch_id, each in summary.rejections
+        ),
+    )
+
+
+def _changes_to_proto(changes: Changes) -> product_pb2.WatchProductsResponse:
+    response = product_pb2.WatchProductsResponse(revision=changes.revision)
+    for change in changes.changes:
+        if change.product is None:
+            response.changes.add(revision=change.revision, deleted_id=change.product_id)
+        else:
+            response.changes.add(revision=change.revision, stored=_fields(change.product))
+    return response

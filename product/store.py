@@ -1,0 +1,222 @@
+"""The catalogue in the database: one public method, one transaction."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningInsert
+
+from product import revision
+from product.errors import etag_stale, not_found, request_id_reused, sku_taken
+from product.importing import import_batch
+from product.listing import select_slice
+from product.model import (
+    Batch,
+    BatchResult,
+    Change,
+    Changes,
+    Column,
+    CreateRequest,
+    Draft,
+    Key,
+    Listing,
+    Micros,
+    Product,
+    Slice,
+)
+from product.tables import (
+    create_requests,
+    import_batches,
+    insert_products,
+    product_deletions,
+    products,
+)
+from runtime.database import Database
+from runtime.errors import Aborted, NotFound
+
+_BY_ID = select(products).where(products.c.id == bindparam("id"))
+_BY_IDS = select(products).where(products.c.id.in_(bindparam("ids", expanding=True)))
+
+
+class Store:
+    """Reads and writes the catalogue; see the functions below for what each one does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, product_id: int) -> Product | None:
+        """Return one product."""
+        return await self._database.read(partial(_get, product_id=product_id), snapshot=False)
+
+    async def get_many(self, ids: Sequence[int]) -> list[Product]:
+        """Return those of the products that exist, in any order."""
+        return await self._database.read(partial(_get_many, ids=ids), snapshot=False)
+
+    async def slice(self, listing: Listing, after: Key | None, limit: int) -> Slice:
+        """Return a part of a listing."""
+        return await self._database.read(
+            partial(select_slice, listing=listing, after=after, limit=limit)
+        )
+
+    async def create(self, draft: Draft, request: CreateRequest | None, now: Micros) -> Product:
+        """Insert a product, or return it as it was inserted by the same request before."""
+        return await self._database.write(partial(_create, draft=draft, request=request, now=now))
+
+    async def update(
+        self, product_id: int, etag_revision: int | None, columns: Mapping[str, Column], now: Micros
+    ) -> Product:
+        """Change columns of a product, if it is at that revision still or none is given."""
+        return await self._database.write(
+            partial(_update, product_id=product_id, at=etag_revision, columns=columns, now=now)
+        )
+
+    async def delete(self, product_id: int, etag_revision: int | None, now: Micros) -> int:
+        """Delete a product, on the same condition; return the revision of that change."""
+        return await self._database.write(
+            partial(_delete, product_id=product_id, at=etag_revision, now=now)
+        )
+
+    async def import_batch(self, batch: Batch, now: Micros) -> BatchResult:
+        """Insert or update the rows of a batch, once."""
+        return await self._database.write(partial(import_batch, batch=batch, now=now))
+
+    async def revision(self) -> int:
+        """Return the revision of the last change."""
+        return await self._database.read(revision.current, snapshot=False)
+
+    async def changes(self, after: int, deletions_after: int, limit: int) -> Changes:
+        """Return up to `limit` changes after a revision, deletions after another."""
+        return await self._database.read(
+            partial(_changes, after=after, deletions_after=deletions_after, limit=limit)
+        )
+
+    async def purge(self, before: Micros, limit: int) -> int:
+        """Forget up to `limit` requests, and batches, that are older; return how many."""
+        return await self._database.write(partial(_purge, before=before, limit=limit))
+
+
+def _get(connection: Connection, product_id: int) -> Product | None:
+    row = connection.execute(_BY_ID, {"id": product_id}).first()
+    return None if row is None else Product._make(row)
+
+
+def _get_many(connection: Connection, ids: Sequence[int]) -> list[Product]:
+    return [Product._make(row) for row in connection.execute(_BY_IDS, {"ids": ids})]
+
+
+def _create(
+    connection: Connection, draft: Draft, request: CreateRequest | None, now: Micros
+) -> Product:
+    new = revision.advance(connection, 1)
+    if request is not None:
+        earlier = _created_before(connection, draft, request)
+        if earlier is not None:
+            return earlier
+    product = Product(new, *draft, create_time=now, update_time=now, revision=new)
+    inserting = _insert_unless_taken(connection.dialect.name)
+    if connection.execute(inserting, product._asdict()).first() is None:
+        raise sku_taken(draft.sku)
+    if request is not None:
+        connection.execute(
+            insert(create_requests).values(
+                request_id=request.request_id,
+                digest=request.digest,
+                product_id=new,
+                create_time=now,
+            )
+        )
+    return product
+
+
+@cache
+def _insert_unless_taken(dialect: str) -> ReturningInsert[tuple[int]]:
+    by_sku = insert_products(dialect).on_conflict_do_nothing(index_elements=[products.c.sku])
+    return by_sku.returning(products.c.id)
+
+
+def _created_before(connection: Connection, draft: Draft, request: CreateRequest) -> Product | None:
+    """Return the first answer. The same request has the same draft, so the id and time suffice."""
+    known = create_requests.c
+    row = connection.execute(
+        select(known.digest, known.product_id, known.create_time).where(
+            known.request_id == request.request_id
+        )
+    ).first()
+    if row is None:
+        return None
+    if row.digest != request.digest:
+        raise request_id_reused(request.request_id)
+    created, number = row.create_time, row.product_id
+    return Product(number, *draft, create_time=created, update_time=created, revision=number)
+
+
+def _update(
+    connection: Connection,
+    product_id: int,
+    at: int | None,
+    columns: Mapping[str, Column],
+    now: Micros,
+) -> Product:
+    new = revision.advance(connection, 1)
+    statement = update(products).where(products.c.id == product_id)
+    if at is not None:
+        statement = statement.where(products.c.revision == at)
+    statement = statement.values(**columns, update_time=now, revision=new)
+    try:
+        row = connection.execute(statement.returning(*products.c)).first()
+    except IntegrityError as error:
+        raise sku_taken(str(columns["sku"])) from error
+    if row is None:
+        raise _why_untouched(connection, product_id)
+    return Product._make(row)
+
+
+def _delete(connection: Connection, product_id: int, at: int | None, now: Micros) -> int:
+    new = revision.advance(connection, 1)
+    statement = delete(products).where(products.c.id == product_id)
+    if at is not None:
+        statement = statement.where(products.c.revision == at)
+    if connection.execute(statement.returning(products.c.id)).first() is None:
+        raise _why_untouched(connection, product_id)
+    connection.execute(
+        insert(product_deletions).values(revision=new, product_id=product_id, delete_time=now)
+    )
+    return new
+
+
+def _why_untouched(connection: Connection, product_id: int) -> NotFound | Aborted:
+    is_there = _get(connection, product_id) is not None
+    return etag_stale(product_id) if is_there else not_found(product_id)
+
+
+def _changes(connection: Connection, after: int, deletions_after: int, limit: int) -> Changes:
+    newest = revision.current(connection)
+    stored = connection.execute(
+        select(products)
+        .where(products.c.revision > after)
+        .order_by(products.c.revision)
+        .limit(limit)
+    )
+    gone = product_deletions.c
+    deleted = connection.execute(
+        select(gone.revision, gone.product_id)
+        .where(gone.revision > max(after, deletions_after))
+        .order_by(gone.revision)
+        .limit(limit)
+    )
+    found = [Change(each.revision, each.id, each) for each in map(Product._make, stored)]
+    found += [Change(number, product_id, None) for number, product_id in deleted]
+    found.sort(key=lambda change: change.revision)
+    if len(found) < limit:
+        return Changes(found, newest, is_complete=True)
+    return Changes(found[:limit], found[limit - 1].revision, is_complete=False)
+
+
+def _purge(connection: Connection, before: Micros, limit: int) -> int:
+    purged = 0
+    for key in (create_requests.c.request_id, import_batches.c.batch_id):
+        table = key.table
+        old = select(key).where(table.c.create_time < before).limit(limit)
+        purged += connection.execute(delete(table).where(key.in_(old))).rowcount
+    return purged
