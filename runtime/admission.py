@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from runtime.call import Context, remaining
+from runtime.call import Context
 from runtime.errors import ResourceExhausted
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
@@ -28,7 +28,7 @@ class Admission:
             return handler
 
         async def admitted(request: Any, context: Context) -> Any:
-            if self._running >= self._limit or remaining(context) == 0:
+            if self._running >= self._limit or context.time_remaining() == 0:
                 await self._refuse(context)
             self._running += 1
             try:
@@ -44,7 +44,7 @@ class Admission:
             return handler
 
         async def admitted(request: Any, context: Context) -> Any:
-            if self._running >= self._limit or remaining(context) == 0:
+            if self._running >= self._limit or context.time_remaining() == 0:
                 await self._refuse(context)
             self._running += 1
             try:
@@ -57,7 +57,7 @@ class Admission:
         return admitted
 
     async def _refuse(self, context: Context) -> None:
-        if remaining(context) == 0:
+        if context.time_remaining() == 0:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
         message = f"the server runs {self._limit} RPCs already"
         raise ResourceExhausted(message, reason="TOO_MANY_RPCS")

@@ -19,22 +19,27 @@ TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 
 
 class Call:
-    """One RPC on the server's side."""
+    """One RPC on the server's side. `context` is None once it has ended.
+
+    The context is let go then, because the engine's call, its task, the task's context
+    variables and this object would otherwise be a cycle, left to the garbage collector at
+    every RPC. And a background task that an RPC began has no deadline after its end.
+    """
 
     __slots__ = ("context", "method", "stopping")
 
     def __init__(self, method: Method, context: Context, stopping: asyncio.Event) -> None:
         self.method = method
-        self.context = context
+        self.context: Context | None = context
         self.stopping = stopping
 
     def time_remaining(self) -> float | None:
         """Seconds until the caller's deadline, never negative; None where there is none."""
-        return remaining(self.context)
+        return None if self.context is None else remaining(self.context)
 
     def trace_headers(self) -> Headers:
         """Return the W3C trace context that the caller sent."""
-        metadata = self.context.invocation_metadata() or ()
+        metadata = () if self.context is None else self.context.invocation_metadata() or ()
         return tuple((key, str(value)) for key, value in metadata if key in TRACE_HEADERS)
 
 

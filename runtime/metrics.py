@@ -1,4 +1,4 @@
-"""Prometheus metrics of the RPCs served, their children bound when a method is registered."""
+"""The metrics slot of the chain."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,108 +8,65 @@ from typing import Any
 
 import grpc
 from grpc import aio
-from prometheus_client import Counter, Gauge, Histogram
 
 from runtime.call import Context, current_call, remaining
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
-
-BUCKETS = (
-    *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
-    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
-)
-LABELS = ("service", "method")
-
-HANDLED = Counter(
-    "bodega_rpc_server_handled", "RPCs that ended, by status code.", (*LABELS, "code")
-)
-DURATION = Histogram(
-    "bodega_rpc_server_duration_seconds", "Time in the handler.", LABELS, buckets=BUCKETS
-)
-IN_FLIGHT = Gauge("bodega_rpc_server_in_flight", "RPCs that are running.", LABELS)
-RECEIVED = Counter("bodega_rpc_server_messages_received", "Messages of request streams.", LABELS)
-SENT = Counter("bodega_rpc_server_messages_sent", "Messages of response streams.", LABELS)
+from runtime.tally import SERVER, Tally
 
 CODE_OF_NUMBER = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 class Metrics:
-    """Counts and times each RPC."""
+    """Counts and times each RPC; counts the messages of streams."""
 
     def unary(self, method: Method, handler: UnaryHandler) -> UnaryHandler:
-        """Count and time; count the messages of a request stream too."""
-        tally = Tally(method)
-        received = RECEIVED.labels(method.service, method.name).inc
-        count_requests = method.request_streaming
+        """Measure a handler that answers once."""
+        tally = SERVER.of(method.service, method.name)
+        counts_requests = method.request_streaming
 
-        async def counted(request: Any, context: Context) -> Any:
-            start = tally.begin()
+        async def measured(request: Any, context: Context) -> Any:
+            tally.in_flight += 1
+            start = perf_counter()
             code = "OK"
             try:
-                if count_requests:
-                    request = _Counted(request, received)
+                if counts_requests:
+                    request = _Counted(request, tally)
                 response = await handler(request, context)
                 code = _name(context.code())
             except BaseException as error:
                 code = code_of(error, context)
                 raise
-            else:
-                return response
             finally:
-                tally.end(start, code)
+                tally.end(perf_counter() - start, code)
+            return response
 
-        return counted
+        return measured
 
     def stream(self, method: Method, handler: StreamHandler) -> StreamHandler:
-        """Count and time; count the messages of both directions."""
-        tally = Tally(method)
-        received = RECEIVED.labels(method.service, method.name).inc
-        sent = SENT.labels(method.service, method.name).inc
-        count_requests = method.request_streaming
+        """Measure a handler that answers with a stream."""
+        tally = SERVER.of(method.service, method.name)
+        counts_requests = method.request_streaming
 
-        async def counted(request: Any, context: Context) -> Any:
-            start = tally.begin()
+        async def measured(request: Any, context: Context) -> Any:
+            tally.in_flight += 1
+            start = perf_counter()
             code = "OK"
             try:
-                if count_requests:
-                    request = _Counted(request, received)
+                if counts_requests:
+                    request = _Counted(request, tally)
                 async with aclosing(handler(request, context)) as responses:
                     async for response in responses:
-                        sent()
+                        tally.sent += 1
                         yield response
                 code = _name(context.code())
             except BaseException as error:
                 code = code_of(error, context)
                 raise
             finally:
-                tally.end(start, code)
+                tally.end(perf_counter() - start, code)
 
-        return counted
-
-
-class Tally:
-    """The metrics of one method."""
-
-    def __init__(self, method: Method) -> None:
-        labels = (method.service, method.name)
-        in_flight = IN_FLIGHT.labels(*labels)
-        self._enter = in_flight.inc
-        self._leave = in_flight.dec
-        self._observe = DURATION.labels(*labels).observe
-        self._handled = {
-            code.name: HANDLED.labels(*labels, code.name).inc for code in grpc.StatusCode
-        }
-
-    def begin(self) -> float:
-        """Count an RPC in and return its start."""
-        self._enter()
-        return perf_counter()
-
-    def end(self, start: float, code: str) -> None:
-        """Count it out."""
-        self._leave()
-        self._observe(perf_counter() - start)
-        self._handled[code]()
+        return measured
 
 
 def _name(code: grpc.StatusCode | int | None) -> str:
@@ -134,14 +91,14 @@ def code_of(error: BaseException, context: Context) -> str:
 
 
 class _Counted:
-    def __init__(self, source: AsyncIterator[bytes], count: Any) -> None:
+    def __init__(self, source: AsyncIterator[bytes], tally: Tally) -> None:
         self._source = source
-        self._count = count
+        self._tally = tally
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         message = await anext(self._source)
-        self._count()
+        self._tally.received += 1
         return message

@@ -6,19 +6,10 @@ from typing import Any, cast
 import grpc
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
-from prometheus_client import Counter, Gauge, Histogram
 
 from runtime.call import Headers, current_call
-from runtime.metrics import BUCKETS, LABELS
+from runtime.tally import CLIENT
 from runtime.tracing import PROPAGATOR, TraceSource
-
-HANDLED = Counter(
-    "bodega_rpc_client_handled", "Calls that ended, by status code.", (*LABELS, "code")
-)
-DURATION = Histogram(
-    "bodega_rpc_client_duration_seconds", "Time until the call ended.", LABELS, buckets=BUCKETS
-)
-IN_FLIGHT = Gauge("bodega_rpc_client_in_flight", "Calls that are running.", LABELS)
 
 # What is kept back of the deadline of the RPC being served, to answer within it.
 RESERVE_SECONDS = 0.05
@@ -45,10 +36,7 @@ class Outgoing:
         self._multicallable = multicallable
         self._timeout = timeout
         self._traces = traces
-        self._labels = (service, method)
-        self._in_flight = IN_FLIGHT.labels(service, method)
-        self._observe = DURATION.labels(service, method).observe
-        self._handled: dict[grpc.StatusCode, Any] = {}
+        self._tally = CLIENT.of(service, method)
 
     def __call__(
         self,
@@ -70,7 +58,7 @@ class Outgoing:
             metadata=metadata,
             **kwargs,
         )
-        self._in_flight.inc()
+        self._tally.in_flight += 1
         call.add_done_callback(lambda done: self._end(done, start, span))
         return call
 
@@ -81,12 +69,8 @@ class Outgoing:
         return self._traces.tracer.start_span(self._path[1:], kind=SpanKind.CLIENT)
 
     def _end(self, call: Any, start: float, span: trace.Span | None) -> None:
-        self._in_flight.dec()
-        self._observe(perf_counter() - start)
         code = _code_of(call)
-        if code not in self._handled:
-            self._handled[code] = HANDLED.labels(*self._labels, code.name)
-        self._handled[code].inc()
+        self._tally.end(perf_counter() - start, code.name)
         if span is not None:
             if code is not grpc.StatusCode.OK:
                 span.set_status(Status(StatusCode.ERROR, code.name))

@@ -98,9 +98,13 @@ class Registrar:
         stopping = self._stopping
 
         async def scoped(request: Any, context: Context) -> Any:
+            call = Call(method, context, stopping)
             # Never reset: each RPC runs in a task, hence a context, of its own.
-            current_call.set(Call(method, context, stopping))
-            return await handler(request, context)
+            current_call.set(call)
+            try:
+                return await handler(request, context)
+            finally:
+                call.context = None
 
         return scoped
 
@@ -108,10 +112,14 @@ class Registrar:
         stopping = self._stopping
 
         async def scoped(request: Any, context: Context) -> AsyncGenerator[Any]:
-            current_call.set(Call(method, context, stopping))
-            async with aclosing(handler(request, context)) as responses:
-                async for response in responses:
-                    yield response
+            call = Call(method, context, stopping)
+            current_call.set(call)
+            try:
+                async with aclosing(handler(request, context)) as responses:
+                    async for response in responses:
+                        yield response
+            finally:
+                call.context = None
 
         return scoped
 
