@@ -132,10 +132,17 @@ class GroupWriter:
             if not self._driver.in_transaction:
                 raise  # SQLite undid everything, the neighbours' writes too.
             self._control("ROLLBACK TO work")
+            self._clear_refused_commit()
             write.error = translate(error)
         if not self._driver.in_transaction:
             raise RuntimeError("a work ended the transaction, which others share")
         self._control("RELEASE work")
+
+    def _clear_refused_commit(self) -> None:
+        """Let go of the transaction that SQLAlchemy holds to be broken after a refused commit."""
+        transaction = self._connection.get_transaction()
+        if transaction is not None and not transaction.is_active:
+            self._connection.rollback()
 
     def _abandon(self, group: list[_Write], error: Exception) -> None:
         """Undo the transaction and give its failure to all of the group."""
