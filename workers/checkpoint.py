@@ -1,6 +1,6 @@
 """How far a file's import has come, as the server acknowledged it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,10 +13,11 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What became of the rows so far."""
+    """What became of the rows so far; the unchanged are among the updated."""
 
     inserted: int = 0
     updated: int = 0
+    unchanged: int = 0
     rejected: int = 0
     skipped: int = 0
 
@@ -30,14 +31,9 @@ class Totals:
         """Rows that are not in the catalogue."""
         return self.rejected + self.skipped
 
-    def plus(self, inserted: int, updated: int, rejected: int, skipped: int) -> Totals:
-        """Return the totals with a window's counts added."""
-        return Totals(
-            self.inserted + inserted,
-            self.updated + updated,
-            self.rejected + rejected,
-            self.skipped + skipped,
-        )
+    def plus(self, more: Totals) -> Totals:
+        """Return the sum."""
+        return Totals(*(a + b for a, b in zip(astuple(self), astuple(more), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +62,7 @@ class Checkpoint:
             return None
         try:
             return cls._parse(content)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise durable.CorruptFileError(f"{path} is damaged: {error!r}") from error
 
     @classmethod

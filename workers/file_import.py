@@ -158,12 +158,7 @@ class _FileImport:
             before,
             place=window.end,
             proof=window.start if window.batches else before.proof,
-            totals=before.totals.plus(
-                response.inserted_count,
-                response.updated_count,
-                response.rejected_count,
-                len(window.skipped),
-            ),
+            totals=before.totals.plus(_totals(response, skipped=len(window.skipped))),
             rejects_bytes=rejects.report(bad),
         )
         after.save(self._options.checkpoint_path)
@@ -210,6 +205,16 @@ class _FileImport:
             chunk=place.chunk,
             rows=self._options.stream_rows,
         )
+
+
+def _totals(response: product_pb2.ImportProductsResponse, *, skipped: int) -> Totals:
+    return Totals(
+        inserted=response.inserted_count,
+        updated=response.updated_count,
+        unchanged=response.unchanged_count,
+        rejected=response.rejected_count,
+        skipped=skipped,
+    )
 
 
 def _rejected(window: Window, response: product_pb2.ImportProductsResponse) -> list[BadRow]:

@@ -38,6 +38,7 @@ async def feed(importer: Importer, stop: Stop, settings: MadeUpSettings, state_p
                 sequence=state.sequence,
                 inserted=response.inserted_count,
                 updated=response.updated_count,
+                unchanged=response.unchanged_count,
                 rejected=response.rejected_count,
             )
             state = state.next()

@@ -86,6 +86,7 @@ def _conclude(outcome: Outcome | None) -> None:
         rows=totals.rows,
         inserted=totals.inserted,
         updated=totals.updated,
+        unchanged=totals.unchanged,
         rejected=totals.rejected,
         skipped=totals.skipped,
     )

@@ -47,6 +47,12 @@ def _check_defaults(text: str) -> str:
     return text
 
 
+def _state_folder() -> Path:
+    """Return the folder for state (XDG Base Directory Specification: a relative one is ignored)."""
+    named = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (named if named.is_absolute() else Path("~/.local/state")) / "bodega"
+
+
 def _expand_home(path: Path) -> Path:
     try:
         return path.expanduser()
@@ -142,5 +148,5 @@ class ProductWorkerSettings(MadeUpSettings, SourceSettings, TelemetrySettings):
     ] = timedelta(seconds=10)
     data: Annotated[
         Path, AfterValidator(_expand_home), Field(description="folder of state and checkpoints")
-    ] = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state", "bodega")
+    ] = _state_folder()
     metrics_listen: Address | None = "127.0.0.1:9061"

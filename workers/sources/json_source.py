@@ -1,5 +1,6 @@
 """Catalogue files that are one JSON array of objects."""
 
+import os
 from typing import BinaryIO
 
 from workers.sources.fields import FieldMap
@@ -14,34 +15,45 @@ class JsonArraySource:
     def __init__(
         self, file: BinaryIO, fields: FieldMap, first: Position, resume: Position | None = None
     ) -> None:
+        self._file = file
+        self._end = _end_reached(file, resume)
         self._elements = JsonSplitter(file, first, resume)
         self._objects = ObjectReader(fields)
-        self._ended = False
 
     @property
     def position(self) -> Position:
-        """Return the place after the last record given."""
-        return self._elements.position
+        """Return the place after the last record given; the end of the file after the last one."""
+        return self._end or self._elements.position
 
     def __iter__(self) -> JsonArraySource:
         return self
 
     def __next__(self) -> Record | BadRow:
-        if self._ended:
+        if self._end is not None:
             raise StopIteration
         try:
             element = self._elements.element()
         except TruncatedError:
-            self._ended = True
-            return BadRow(self.position.line, "line", "the file ends before its array does")
+            return self._last("the file ends before its array does")
         if element is None:
-            return self._end()
+            if self._elements.rest_is_blank():
+                self._finish()
+                raise StopIteration
+            return self._last("there is text after the end of the array")
         if element.too_long:
             return BadRow(element.line, "line", f"is longer than {MAX_RECORD_BYTES} bytes")
         return self._objects.read(element.line, element.data)
 
-    def _end(self) -> BadRow:
-        self._ended = True
-        if self._elements.rest_is_blank():
-            raise StopIteration
-        return BadRow(self.position.line, "line", "there is text after the end of the array")
+    def _last(self, rule: str) -> BadRow:
+        line = self.position.line
+        self._finish()
+        return BadRow(line, "line", rule)
+
+    def _finish(self) -> None:
+        """Say that nothing is left, to whoever resumes here too."""
+        self._end = Position(self._file.seek(0, os.SEEK_END), self._elements.position.line)
+
+
+def _end_reached(file: BinaryIO, resume: Position | None) -> Position | None:
+    at_end = resume is not None and file.seek(0, os.SEEK_END) <= resume.offset
+    return resume if at_end else None
