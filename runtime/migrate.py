@@ -38,10 +38,7 @@ class Migrations:
 
     def __init__(self, folder: Path, package: str) -> None:
         self._scripts = ScriptDirectory(folder, version_locations=[folder])
-        head = self._scripts.get_current_head()
-        if head is None:
-            raise SchemaError(f"{package} holds no migrations")
-        self.head = head
+        self.head = _only_head(self._scripts, package)
         # A table for each service, so that two may share one PostgreSQL database.
         self._version_table = f"{package.split('.', maxsplit=1)[0]}_schema_version"
 
@@ -89,6 +86,16 @@ class Migrations:
                 f"the database is at schema revision {revision}, which this program (up to"
                 f" {self.head}) does not know: start a newer version of it"
             ) from None
+
+
+def _only_head(scripts: ScriptDirectory, package: str) -> str:
+    match scripts.get_heads():
+        case []:
+            raise SchemaError(f"{package} holds no migrations")
+        case [head]:
+            return head
+        case heads:
+            raise SchemaError(f"{package} must be one line of revisions; it ends in {heads}")
 
 
 async def prepare(url: str, package: str, *, migrate: bool | None = None) -> None:

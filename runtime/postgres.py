@@ -64,13 +64,15 @@ def _refuse_dead(connection: Any, _record: Any, _proxy: Any) -> None:
         raise DisconnectionError
 
 
-def make_engine(url: URL, *, pool_size: int, command_timeout: float | None = 60) -> AsyncEngine:
+def make_engine(
+    url: URL, *, pool_size: int, pool_timeout: float = 5, command_timeout: float | None = 60
+) -> AsyncEngine:
     """Return an engine on asyncpg; it connects when it is first used."""
     engine = create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=5,
+        pool_timeout=pool_timeout,
         pool_use_lifo=True,
         connect_args={"timeout": 10, "command_timeout": command_timeout},
     )
@@ -94,9 +96,9 @@ class PostgresDatabase:
         self._closing = False
 
     @classmethod
-    async def open(cls, url: URL, *, pool_size: int) -> PostgresDatabase:
+    async def open(cls, url: URL, *, pool_size: int, pool_timeout: float = 5) -> PostgresDatabase:
         """Connect, so that a wrong name or password is known now."""
-        database = cls(make_engine(url, pool_size=pool_size))
+        database = cls(make_engine(url, pool_size=pool_size, pool_timeout=pool_timeout))
         try:
             await database.check()
         except BaseException:

@@ -15,7 +15,6 @@ from typing import IO
 # Fast, and good enough: no test's data need outlive the machine.
 _SETTINGS = (
     "fsync=off",
-    "synchronous_commit=off",
     "full_page_writes=off",
     "autovacuum=off",
     "shared_buffers=32MB",
