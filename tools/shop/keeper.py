@@ -102,7 +102,7 @@ class Keeper:
 
     async def look(self) -> None:
         """Bring the numbers up to this moment."""
-        if self._status.ready.is_set():
+        if self._status.state is State.HEALTHY:
             await self._scrape()
 
     async def _wait_for_needs(self) -> None:

@@ -52,8 +52,8 @@ class Part:
 
     `binary` is its path from the workspace's root, which is also its Bazel label.
     In `flags`, `{port-name}` stands for that port's address and `{data}` for the data folder.
-    `progress` must have grown by the end of an unattended run. `done_codes` are the exit codes with
-    which it says that its work is done: it is not started again then. `harmless` are the status codes,
+    `progress` must have grown by the end of an unattended run. An exit code out of `done_codes`
+    says that its work is done: it is not started again then. `harmless` are the status codes,
     beside OK and CANCELLED, that are no sign of trouble.
     """
 

@@ -1,6 +1,6 @@
 """What the shop is made of. A new part is one more entry here and in the BUILD file's `data`."""
 
-from tools.shop.part import Calls, GrpcHealth, HttpReady, Part, Port
+from tools.shop.part import Calls, Count, GrpcHealth, HttpReady, Part, Port
 
 _sent = Count("batches", "bodega_product_worker_batches_sent_total")
 
