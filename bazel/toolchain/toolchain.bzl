@@ -27,6 +27,14 @@ echo "{reason}: use ./bazelw, or enter the shell with 'nix develop'" >&2
 exit 127
 """
 
+_TOOLS_BZL = """\
+\"\"\"Where the tools are, and whether it is the Debian root that supplies them.\"\"\"
+
+DEBIAN_ROOT = {debian_root}
+
+TOOLS = {tools}
+"""
+
 _BUILD = """\
 load("@bazel_tools//tools/python:toolchain.bzl", "py_runtime_pair")
 
@@ -98,7 +106,7 @@ def _toolchain_impl(rctx):
     if root.exists:
         lines.append("root " + rctx.read(root))
     rctx.file("identity", "\n".join(lines) + "\n")
-    rctx.file("tools.bzl", "\"\"\"Where the tools are.\"\"\"\n\nTOOLS = %s\n" % json.encode_indent(paths))
+    rctx.file("tools.bzl", _TOOLS_BZL.format(debian_root = root.exists, tools = json.encode_indent(paths)))
     rctx.file("BUILD.bazel", _BUILD.format(python = python, tools = sorted(_TOOLS.keys())))
 
 toolchain = repository_rule(
