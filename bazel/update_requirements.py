@@ -16,6 +16,7 @@ def main() -> int:
         "--generate-hashes",
         "--no-annotate",
         "--no-header",
+        "--no-strip-extras",
         "--only-binary=:all:",
         f"--python-version={sys.version_info.major}.{sys.version_info.minor}",
         "--quiet",
