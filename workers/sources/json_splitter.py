@@ -44,9 +44,11 @@ class JsonSplitter:
 
     def __init__(self, file: BinaryIO, first: Position, resume: Position | None = None) -> None:
         self._file = file
+        resume = None if resume == first else resume
         self._base, self._line = resume or first
         self._buffer = b""
         self._at = 0
+        self._first = first
         self._between = resume is not None
         file.seek(self._base)
         if resume is None and self._take_byte() != b"[":
@@ -56,7 +58,9 @@ class JsonSplitter:
 
     @property
     def position(self) -> Position:
-        """Return the place after the last element, before its comma."""
+        """Return the place after the last element, before its comma; at first that of the array."""
+        if not self._between:
+            return self._first
         return Position(self._base + self._at, self._line)
 
     def element(self) -> Element | None:

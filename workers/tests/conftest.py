@@ -1,6 +1,5 @@
-"""What the tests of the worker share."""
-
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,8 @@ import pytest
 from workers.sources.catalogue import CatalogueFile
 from workers.sources.fields import FieldMap
 from workers.sources.record import BadRow, Record
+from workers.tests.gate import Gate
+from workers.tests.processes import ProductServers
 
 type ReadAll = Callable[..., list[Record | BadRow]]
 
@@ -24,3 +25,15 @@ def read(tmp_path: Path) -> ReadAll:
             return list(file.read(FieldMap(**fields)))
 
     return read
+
+
+@pytest.fixture
+async def gate() -> AsyncIterator[Gate]:
+    async with Gate.running() as gate:
+        yield gate
+
+
+@pytest.fixture
+async def product_servers(tmp_path: Path) -> AsyncIterator[ProductServers]:
+    async with AsyncExitStack() as stack:
+        yield ProductServers(tmp_path, stack)

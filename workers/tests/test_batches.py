@@ -79,5 +79,6 @@ def test_a_reader_started_at_the_end_of_a_window_gives_the_windows_after_it(wind
     skus = [f"A{n}" for n in range(1000)]
     all_of_them = windows(skus, suffix=suffix, rows=130)
     assert len(all_of_them) == 8
+    assert windows(skus, suffix=suffix, rows=130, place=all_of_them[0].start) == all_of_them
     for done, window in enumerate(all_of_them, start=1):
         assert windows(skus, suffix=suffix, rows=130, place=window.end) == all_of_them[done:]

@@ -1,0 +1,95 @@
+"""A TCP relay between worker and server that a test can close at a given byte.
+
+It makes "in the middle of the import" a place and not a moment: the traffic halts there
+until the test has seen what it wants, killed whom it wants, and opens the gate again.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+
+class Gate:
+    """Relays to `upstream`; refuses while there is none. Counts what the client sends."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.upstream: str | None = None
+        self.refused = 0
+        self.changed = asyncio.Condition()
+        self._passed = 0
+        self._limit = math.inf
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls) -> AsyncIterator[Gate]:
+        gate = cls()
+        server = await asyncio.start_server(gate._relay, "127.0.0.1", 0)
+        gate.address = "{}:{}".format(*server.sockets[0].getsockname())
+        try:
+            yield gate
+        finally:
+            server.close()
+            server.close_clients()
+
+    def close_after(self, size: int) -> None:
+        """Halt what the client sends once that much more of it has passed."""
+        self._limit = self._passed + size
+
+    async def halted(self) -> None:
+        """Wait until the client has more to send than may pass."""
+        async with self.changed:
+            await self.changed.wait_for(lambda: self._passed >= self._limit)
+
+    async def refusals(self, count: int) -> None:
+        """Wait until the client was refused that often."""
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.refused >= count)
+
+    async def open(self) -> None:
+        """Let everything pass."""
+        async with self.changed:
+            self._limit = math.inf
+            self.changed.notify_all()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.upstream is None:
+            async with self.changed:
+                self.refused += 1
+                self.changed.notify_all()
+            writer.close()
+            return
+        host, _, port = self.upstream.rpartition(":")
+        try:
+            server_reader, server_writer = await asyncio.open_connection(host, int(port))
+        except OSError:
+            writer.close()
+            return
+        directions = {
+            asyncio.ensure_future(self._pass_on(reader, server_writer)),
+            asyncio.ensure_future(_copy(server_reader, writer)),
+        }
+        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+        for direction in directions:
+            direction.cancel()
+        await asyncio.wait(directions)
+        writer.close()
+        server_writer.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(16_384):
+                async with self.changed:
+                    self._passed += len(data)
+                    self.changed.notify_all()
+                    await self.changed.wait_for(lambda: self._passed < self._limit)
+                writer.write(data)
+                await writer.drain()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()

@@ -1,0 +1,112 @@
+"""The real programs as processes, and what they log."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bodega.product.v1 import product_pb2, product_pb2_grpc
+from runtime.client import connect
+
+TIMEOUT_SECONDS = 60
+
+type Event = Mapping[str, Any]
+
+
+class Program:
+    """A program of ours that runs, with the events that it has logged so far."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.events: list[Event] = []
+        self.text = ""
+        self._changed = asyncio.Condition()
+        self._reading = asyncio.ensure_future(self._read())
+
+    @classmethod
+    @asynccontextmanager
+    async def running(
+        cls, module: str, *flags: str, before: Callable[[], None] | None = None
+    ) -> AsyncIterator[Program]:
+        """Run the module; kill it at the end, where it has not ended by then."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module, "--log-format", "json", *flags),
+            stderr=asyncio.subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            preexec_fn=before,
+        )
+        program = cls(process)
+        try:
+            yield program
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await program.ended()
+
+    async def event(self, name: str) -> Event:
+        """Wait until it logs that."""
+        async with asyncio.timeout(TIMEOUT_SECONDS), self._changed:
+            await self._changed.wait_for(lambda: self.named(name) or self._reading.done())
+        found = self.named(name)
+        assert found, f"it ended without {name!r}: {self.text}"
+        return found[0]
+
+    def named(self, name: str) -> list[Event]:
+        return [event for event in self.events if event.get("event") == name]
+
+    async def ended(self) -> int:
+        """Wait for its end; return its exit code."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await self._reading
+            return await self.process.wait()
+
+    async def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self.process.send_signal(signal.SIGKILL)
+        assert await self.ended() == -signal.SIGKILL
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            async with self._changed:
+                self.text += line.decode()
+                if line.startswith(b"{"):
+                    self.events.append(json.loads(line))
+                self._changed.notify_all()
+
+
+class ProductServers:
+    """Starts product servers on a database, each ended with the block at the latest."""
+
+    def __init__(self, folder: Path, stack: AsyncExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+
+    async def start(self, name: str = "product") -> tuple[Program, str]:
+        """Return a server that serves, and its address."""
+        program = await self._stack.enter_async_context(
+            Program.running(
+                "product.server",
+                *("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"),
+                *("--database", f"sqlite:///{self._folder}/{name}.db"),
+            )
+        )
+        serving = await program.event("serving")
+        return program, str(serving["address"])
+
+
+async def catalogue(address: str) -> list[product_pb2.Product]:
+    """Return all the products that a server has."""
+    service = product_pb2.DESCRIPTOR.services_by_name["ProductService"]
+    async with connect(address, service) as channel:
+        stub = product_pb2_grpc.ProductServiceStub(channel)
+        return [
+            product
+            async for response in stub.StreamProducts(product_pb2.StreamProductsRequest())
+            for product in response.products
+        ]
