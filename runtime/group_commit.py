@@ -117,12 +117,14 @@ class GroupWriter:
 
     def _run_works(self, group: list[_Write]) -> None:
         end = time.monotonic() + _MAX_GROUP_SECONDS
-        while self._waiting and len(group) < _MAX_GROUP and time.monotonic() < end:
+        while self._waiting and len(group) < _MAX_GROUP:
             write = self._waiting.popleft()
             if write.done.cancelled():
                 continue
             group.append(write)
             self._attempt(write)
+            if time.monotonic() > end:
+                return
 
     def _attempt(self, write: _Write) -> None:
         self._control("SAVEPOINT work")
@@ -195,7 +197,8 @@ class _WaitingThread:
                 function()
             except BaseException as raised:  # noqa: BLE001  (call raises it)
                 error = raised
-            self._loop.call_soon_threadsafe(_settle, done, error)
+            with suppress(RuntimeError):  # The loop is closed, and nobody waits any more.
+                self._loop.call_soon_threadsafe(_settle, done, error)
 
 
 def _settle(done: asyncio.Future[None], error: BaseException | None) -> None:

@@ -69,12 +69,17 @@ def make_engine(
 ) -> AsyncEngine:
     """Return an engine on asyncpg; it connects when it is first used."""
     engine = create_async_engine(
-        url.set(drivername="postgresql+asyncpg"),
+        "postgresql+asyncpg://",
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=pool_timeout,
         pool_use_lifo=True,
-        connect_args={"timeout": 10, "command_timeout": command_timeout},
+        connect_args={
+            # asyncpg reads the URL itself, because it knows all of libpq's parameters (sslmode, …).
+            "dsn": url.render_as_string(hide_password=False),
+            "timeout": 10,
+            "command_timeout": command_timeout,
+        },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_dead)
     return engine

@@ -104,6 +104,18 @@ def lock(connection: Connection, name: str) -> None:
     connection.execute(select(THINGS.c.id).where(THINGS.c.name == name).with_for_update())
 
 
+async def test_parameters_that_libpq_knows_are_understood(postgres_url: str) -> None:
+    url = f"{postgres_url}&sslmode=prefer&application_name=catalogue"
+    database = await open_database(url)
+    assert await database.read(_application_name) == "catalogue"
+    await database.close()
+
+
+def _application_name(connection: Connection) -> str:
+    name: str = connection.exec_driver_sql("SHOW application_name").scalar_one()
+    return name
+
+
 async def test_a_pool_that_is_all_in_use_is_exhausted(postgres_url: str) -> None:
     database = await PostgresDatabase.open(parse_url(postgres_url), pool_size=1, pool_timeout=0.05)
     started, go_on = asyncio.Event(), asyncio.Event()
