@@ -19,6 +19,7 @@ _TOOLS = {
     "postgres": (["--version"], "postgres (PostgreSQL) 18."),
     "shellcheck": (["--version"], "version: 0."),
     "skopeo": (["--version"], "skopeo version 1."),
+    "strip": (["--version"], "GNU strip "),
     "umoci": (["--version"], "umoci version 0."),
 }
 
