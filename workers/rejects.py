@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -41,7 +42,9 @@ class Rejects:
 
     def __exit__(self, *_exception: object) -> None:
         if self._file is not None:
-            self._file.close()
+            # What counts was synced by `report`; a full disk was told of there.
+            with suppress(OSError):
+                self._file.close()
 
     def report(self, rows: Iterable[BadRow]) -> int:
         """Report the rows, durably; return the size of the file."""

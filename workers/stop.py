@@ -14,7 +14,8 @@ DRAIN = timedelta(seconds=2)
 class Stop:
     """Whether the worker was asked to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, drain: timedelta = DRAIN) -> None:
+        self._drain = drain
         self._event = asyncio.Event()
 
     @classmethod
@@ -45,13 +46,13 @@ class Stop:
         return True
 
     async def run[T](self, work: Coroutine[Any, Any, T]) -> T | None:
-        """Run the work; once asked to stop, give it `DRAIN`, then cancel it and return None."""
+        """Run the work; when asked to stop, cancel it after the drain time and return None."""
         task = asyncio.ensure_future(work)
         waiting = asyncio.ensure_future(self._event.wait())
         try:
             await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                await asyncio.wait({task}, timeout=DRAIN.total_seconds())
+                await asyncio.wait({task}, timeout=self._drain.total_seconds())
         finally:
             waiting.cancel()
             task.cancel()

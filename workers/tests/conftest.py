@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,7 @@ from workers.sources.fields import FieldMap
 from workers.sources.record import BadRow, Record
 from workers.tests.gate import Gate
 from workers.tests.processes import ProductServers
-
-type ReadAll = Callable[..., list[Record | BadRow]]
+from workers.tests.reading import ReadAll
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 import json
+import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from workers.checkpoint import Checkpoint, Totals
 from workers.durable import CorruptFileError, DurableFileError
 from workers.sources.record import Position
 from workers.state import WorkerState
+from workers.tests.full_disk import full_disk
 
 CHECKPOINT = Checkpoint(
     identity="abc",
@@ -21,20 +24,20 @@ CHECKPOINT = Checkpoint(
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "folder" / "checkpoint.json"
 
 
-def test_a_checkpoint_comes_back_as_it_was_saved(path):
+def test_a_checkpoint_comes_back_as_it_was_saved(path: Path) -> None:
     CHECKPOINT.save(path)
     assert Checkpoint.load(path) == CHECKPOINT
 
 
-def test_without_a_file_there_is_no_checkpoint(path):
+def test_without_a_file_there_is_no_checkpoint(path: Path) -> None:
     assert Checkpoint.load(path) is None
 
 
-def test_a_checkpoint_truncated_anywhere_is_damaged(path):
+def test_a_checkpoint_truncated_anywhere_is_damaged(path: Path) -> None:
     CHECKPOINT.save(path)
     content = path.read_bytes()
     for length in range(len(content.rstrip())):
@@ -56,7 +59,9 @@ def test_a_checkpoint_truncated_anywhere_is_damaged(path):
         {"rejects_bytes": None},
     ],
 )
-def test_a_checkpoint_that_says_something_else_is_damaged(path, change):
+def test_a_checkpoint_that_says_something_else_is_damaged(
+    path: Path, change: dict[str, Any]
+) -> None:
     CHECKPOINT.save(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(CorruptFileError):
@@ -64,29 +69,32 @@ def test_a_checkpoint_that_says_something_else_is_damaged(path, change):
 
 
 @pytest.mark.parametrize("content", [b"[]", b"\xff\xfe", b"7", b"\0" * 400])
-def test_what_is_no_object_is_damaged(path, content):
+def test_what_is_no_object_is_damaged(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     with pytest.raises(CorruptFileError):
         Checkpoint.load(path)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this sandbox has no /dev/full")
-def test_a_full_disk_is_named_and_the_old_checkpoint_stays(path):
+def test_a_full_disk_is_named_and_the_old_checkpoint_stays(path: Path) -> None:
     CHECKPOINT.save(path)
-    path.with_name("checkpoint.json.new").symlink_to("/dev/full")
-    with pytest.raises(DurableFileError, match=r"cannot write .*: No space left on device"):
-        Checkpoint("other", "id", CHECKPOINT.place).save(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    full_disk(100)()
+    try:
+        with pytest.raises(DurableFileError, match=r"cannot write .*: File too large"):
+            Checkpoint("other", "id", CHECKPOINT.place).save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert Checkpoint.load(path) == CHECKPOINT
 
 
-def test_a_folder_that_is_none_is_named(tmp_path):
+def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("a file")
     with pytest.raises(DurableFileError, match="cannot write"):
         CHECKPOINT.save(tmp_path / "folder" / "checkpoint.json")
 
 
-def test_a_file_has_one_owner(path):
+def test_a_file_has_one_owner(path: Path) -> None:
     taken = pytest.raises(DurableFileError, match="in use by another worker")
     with durable.owned(path), taken, durable.owned(path):
         pytest.fail("two owners")
@@ -94,8 +102,9 @@ def test_a_file_has_one_owner(path):
         assert path.with_name("checkpoint.json.lock").exists()
 
 
-def test_a_file_is_never_seen_half_written(path):
-    small, large = {"rows": []}, {"rows": list(range(10_000))}
+def test_a_file_is_never_seen_half_written(path: Path) -> None:
+    small: dict[str, list[int]] = {"rows": []}
+    large = {"rows": list(range(10_000))}
     durable.write_json(path, small)
     opened = path.open()
     durable.write_json(path, large)
@@ -105,7 +114,7 @@ def test_a_file_is_never_seen_half_written(path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_worker_keeps_its_id_and_counts_on(path):
+def test_a_worker_keeps_its_id_and_counts_on(path: Path) -> None:
     first = WorkerState.load_or_create(path)
     first.next().save(path)
     again = WorkerState.load_or_create(path)
@@ -113,7 +122,7 @@ def test_a_worker_keeps_its_id_and_counts_on(path):
 
 
 @pytest.mark.parametrize("content", ['{"worker_id": "a"}', '{"worker_id": "a", "sequence": -1}'])
-def test_a_state_that_says_something_else_is_damaged(path, content):
+def test_a_state_that_says_something_else_is_damaged(path: Path, content: str) -> None:
     path.parent.mkdir()
     path.write_text(content)
     with pytest.raises(CorruptFileError):

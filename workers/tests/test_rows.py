@@ -11,12 +11,14 @@ from workers.sources.record import BadRow, Record
 LAMP = {"sku": "A1", "name": "Lamp", "price": "12.50", "currency": "EUR", "status": "low"}
 
 
-def read(changes, defaults=None):
+def read(
+    changes: dict[str, str | None], defaults: dict[str, str] | None = None
+) -> product_pb2.Product | BadRow:
     values = {key: value for key, value in (LAMP | changes).items() if value is not None}
     return ProductReader(defaults or {}).read(Record(7, values))
 
 
-def test_a_record_becomes_a_product():
+def test_a_record_becomes_a_product() -> None:
     product = read({"description": "Bright.\n", "name": " Lamp ", "currency": "eur"})
     assert product == product_pb2.Product(
         sku="A1",
@@ -41,13 +43,13 @@ def test_a_record_becomes_a_product():
         (" 999999999999999999.99 ", 999_999_999_999_999_999, 990_000_000),
     ],
 )
-def test_a_price_is_exact(text, units, nanos):
+def test_a_price_is_exact(text: str, units: int, nanos: int) -> None:
     price = money(text, "USD")
     assert (price.units, price.nanos) == (units, nanos)
 
 
 @given(st.decimals(-(10**12), 10**12, places=9))
-def test_any_price_of_nine_decimals_is_exact(price):
+def test_any_price_of_nine_decimals_is_exact(price: Decimal) -> None:
     made = money(f"{price:f}", "USD")
     assert Decimal(made.units) + Decimal(made.nanos).scaleb(-9) == price
 
@@ -55,12 +57,12 @@ def test_any_price_of_nine_decimals_is_exact(price):
 @pytest.mark.parametrize(
     "text", ["1e3", "1,50", "1.234,50", "$1", "1.", ".5", "+1", "NaN", "1 000", "٣", "", "1" * 19]
 )
-def test_a_price_that_is_no_plain_decimal_is_refused(text):
+def test_a_price_that_is_no_plain_decimal_is_refused(text: str) -> None:
     with pytest.raises(RowError, match="price: must be a decimal number"):
         money(text, "USD")
 
 
-def test_a_price_finer_than_the_wire_can_carry_is_refused():
+def test_a_price_finer_than_the_wire_can_carry_is_refused() -> None:
     with pytest.raises(RowError, match="price: has more than 9 decimals"):
         money("1.0000000001", "USD")
 
@@ -75,8 +77,10 @@ def test_a_price_finer_than_the_wire_can_carry_is_refused():
         (" low ", product_pb2.PRODUCT_STATUS_LOW),
     ],
 )
-def test_a_status_is_known_by_its_usual_names(text, status):
-    assert read({"status": text}).status == status
+def test_a_status_is_known_by_its_usual_names(text: str, status: int) -> None:
+    product = read({"status": text})
+    assert isinstance(product, product_pb2.Product)
+    assert product.status == status
 
 
 @pytest.mark.parametrize(
@@ -94,15 +98,18 @@ def test_a_status_is_known_by_its_usual_names(text, status):
         ({"sku": "\ud83d"}, "line", "no character"),
     ],
 )
-def test_a_bad_row_names_its_line_field_and_rule(changes, field, rule):
+def test_a_bad_row_names_its_line_field_and_rule(
+    changes: dict[str, str | None], field: str, rule: str
+) -> None:
     bad = read(changes)
     assert isinstance(bad, BadRow)
     assert (bad.line, bad.field) == (7, field)
     assert rule in bad.rule
 
 
-def test_a_default_stands_in_for_a_missing_value_and_never_for_a_given_one():
+def test_a_default_stands_in_for_a_missing_value_and_never_for_a_given_one() -> None:
     defaults = {"currency": "SEK", "status": "in_stock"}
     product = read({"currency": None}, defaults)
+    assert isinstance(product, product_pb2.Product)
     assert product.price.currency_code == "SEK"
     assert product.status == product_pb2.PRODUCT_STATUS_LOW

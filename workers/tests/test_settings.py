@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from runtime.settings import load
@@ -5,27 +7,27 @@ from workers.settings import ProductWorkerSettings
 
 
 @pytest.fixture
-def catalogue(tmp_path):
+def catalogue(tmp_path: Path) -> Path:
     path = tmp_path / "catalogue.csv"
     path.write_text("sku\n")
     return path
 
 
-def complaint(capsys, *argv):
+def complaint(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     with pytest.raises(SystemExit) as exit_info:
         load(ProductWorkerSettings, argv)
     assert exit_info.value.code == 2
     return capsys.readouterr().err
 
 
-def test_without_flags_it_finds_product_on_its_default_port():
+def test_without_flags_it_finds_product_on_its_default_port() -> None:
     settings = load(ProductWorkerSettings, [])
     assert settings.target == "127.0.0.1:50051"
     assert settings.metrics_listen == "127.0.0.1:9061"
     assert settings.source is None
 
 
-def test_pairs_are_read(catalogue):
+def test_pairs_are_read(catalogue: Path) -> None:
     pairs = ["--map", "Nr=sku, Preis = price", "--default", "currency=EUR"]
     settings = load(ProductWorkerSettings, ["--source", str(catalogue), *pairs])
     assert settings.mapping == {"Nr": "sku", "Preis": "price"}
@@ -47,16 +49,22 @@ def test_pairs_are_read(catalogue):
         (["--stream-rows", "10001"], "--stream-rows: "),
     ],
 )
-def test_a_wrong_flag_is_named_with_its_rule(capsys, argv, message):
+def test_a_wrong_flag_is_named_with_its_rule(
+    capsys: pytest.CaptureFixture[str], argv: list[str], message: str
+) -> None:
     assert message in complaint(capsys, *argv)
 
 
-def test_the_rejects_may_not_overwrite_the_source(capsys, catalogue):
+def test_the_rejects_may_not_overwrite_the_source(
+    capsys: pytest.CaptureFixture[str], catalogue: Path
+) -> None:
     argv = ["--source", str(catalogue), "--rejects", str(catalogue.parent / "." / "catalogue.csv")]
     assert "--rejects: must not be the file of --source" in complaint(capsys, *argv)
 
 
-def test_help_names_the_exit_codes_and_every_flag_says_something(capsys):
+def test_help_names_the_exit_codes_and_every_flag_says_something(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with pytest.raises(SystemExit) as exit_info:
         load(ProductWorkerSettings, ["--help"])
     text = " ".join(capsys.readouterr().out.split())
