@@ -3,7 +3,7 @@
 import json
 from functools import cache
 
-from sqlalchemy import Connection, Dialect, case, func, insert, or_, select
+from sqlalchemy import Connection, Dialect, bindparam, case, func, insert, or_, select
 
 from product.errors import batch_id_reused
 from product.model import Batch, BatchResult, Micros, Product, Rejection
@@ -11,6 +11,13 @@ from product.revision import advance
 from product.tables import import_batches, insert_products, products
 
 _REPLACED = ("name", "description", "currency", "price_minor", "status")
+
+_NOTE = insert(import_batches)
+_NOTED = select(import_batches).where(import_batches.c.batch_id == bindparam("batch_id"))
+_IS_NEW = case((products.c.id == products.c.revision, 1), else_=0)
+_COUNTS = select(func.count(), func.coalesce(func.sum(_IS_NEW), 0)).where(
+    products.c.revision.between(bindparam("first"), bindparam("last"))
+)
 
 
 def import_batch(connection: Connection, batch: Batch, now: Micros) -> BatchResult:
@@ -23,26 +30,22 @@ def import_batch(connection: Connection, batch: Batch, now: Micros) -> BatchResu
     _upsert(connection, batch, first, now)
     result = _result(connection, batch, first, last)
     connection.execute(
-        insert(import_batches).values(
-            batch_id=batch.batch_id,
-            digest=batch.digest,
-            inserted=result.inserted,
-            updated=result.updated,
-            unchanged=result.unchanged,
-            rejections=json.dumps(batch.rejections),
-            create_time=now,
-        )
+        _NOTE,
+        {
+            "batch_id": batch.batch_id,
+            "digest": batch.digest,
+            "inserted": result.inserted,
+            "updated": result.updated,
+            "unchanged": result.unchanged,
+            "rejections": json.dumps(batch.rejections),
+            "create_time": now,
+        },
     )
     return result
 
 
 def _earlier(connection: Connection, batch: Batch, revision: int) -> BatchResult | None:
-    known = import_batches.c
-    row = connection.execute(
-        select(
-            known.digest, known.inserted, known.updated, known.unchanged, known.rejections
-        ).where(known.batch_id == batch.batch_id)
-    ).first()
+    row = connection.execute(_NOTED, {"batch_id": batch.batch_id}).first()
     if row is None:
         return None
     if row.digest != batch.digest:
@@ -86,12 +89,7 @@ def _result(connection: Connection, batch: Batch, first: int, last: int) -> Batc
 
     The lock on the counter keeps others' writes out of the range.
     """
-    changed, inserted = connection.execute(
-        select(
-            func.count(),
-            func.coalesce(func.sum(case((products.c.id == products.c.revision, 1), else_=0)), 0),
-        ).where(products.c.revision.between(first, last))
-    ).one()
+    changed, inserted = connection.execute(_COUNTS, {"first": first, "last": last}).one()
     rows = len(batch.drafts)
     return BatchResult(
         inserted=inserted,

@@ -1,10 +1,16 @@
 """The catalogue's revision: one counter for all changes, and the lock that orders them."""
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from product.tables import catalogue_revision
 
 _VALUE = catalogue_revision.c.value
+_CURRENT = select(_VALUE)
+_ADVANCE = (
+    update(catalogue_revision)
+    .values(value=_VALUE + bindparam("changes", type_=_VALUE.type))
+    .returning(_VALUE)
+)
 
 
 def advance(connection: Connection, changes: int) -> int:
@@ -13,10 +19,9 @@ def advance(connection: Connection, changes: int) -> int:
     The lock on the counter's row is held until the transaction ends: what a write then reads
     stays true until it commits.
     """
-    statement = update(catalogue_revision).values(value=_VALUE + changes).returning(_VALUE)
-    return int(connection.execute(statement).scalar_one())
+    return int(connection.execute(_ADVANCE, {"changes": changes}).scalar_one())
 
 
 def current(connection: Connection) -> int:
     """Return the revision of the last change that is committed."""
-    return int(connection.execute(select(_VALUE)).scalar_one())
+    return int(connection.execute(_CURRENT).scalar_one())

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from product.changes import ChangeHub
-from product.chunks import CHUNK_BYTES, cut, wire_size
+from product.chunks import CHUNK_SIZE, cut, size_of
 from product.errors import not_found, revision_ahead
 from product.etag import revision_of
 from product.imports import Import
@@ -48,8 +48,8 @@ DEFAULT_PAGE = 50
 MAX_PAGE = 1000
 DEFAULT_CHUNK = 200
 FROM_NOW_ON = -1
-# Below the limit of a message, 4 MiB, even where the last product is the largest there can be.
-_PAGE_BYTES = 1024 * 1024
+# In characters. A message may have 4 MiB, and a character has up to four bytes.
+_PAGE_SIZE = 900 * 1024
 
 
 class Products(Protocol):
@@ -148,7 +148,7 @@ class Catalogue:
         after = page_token.decode(query, token, order.key_shape) if token else None
         # One more than a page holds, to learn whether there is a next one.
         found = await self._first(listing, after, size + 1)
-        page = next(cut(found, size, _PAGE_BYTES, wire_size), [])
+        page = next(cut(found, size, _PAGE_SIZE, size_of), [])
         if len(page) == len(found):
             return Page(page, "")
         return Page(page, page_token.encode(query, order.key(page[-1])))
@@ -175,7 +175,7 @@ class Catalogue:
         after: Key | None = (after_id,)
         while after is not None:
             part = await self._store.slice(listing, after, max(size, DEFAULT_CHUNK))
-            for chunk in cut(part.products, size, CHUNK_BYTES, wire_size):
+            for chunk in cut(part.products, size, CHUNK_SIZE, size_of):
                 yield chunk
             after = part.resume
             await asyncio.sleep(0)
@@ -269,11 +269,11 @@ def _watch_start(after_revision: int, newest: int) -> int:
 
 
 def _change_size(change: Change) -> int:
-    return wire_size(change.product) if change.product else 20
+    return size_of(change.product) if change.product else 20
 
 
 def _cut_changes(found: Changes) -> list[Changes]:
     """Return the changes in messages, of which only the last covers all that was looked at."""
-    chunks = list(cut(found.changes, DEFAULT_CHUNK, CHUNK_BYTES, _change_size)) or [[]]
+    chunks = list(cut(found.changes, DEFAULT_CHUNK, CHUNK_SIZE, _change_size)) or [[]]
     parts = [Changes(chunk, chunk[-1].revision, is_complete=False) for chunk in chunks[:-1]]
     return [*parts, Changes(chunks[-1], found.revision, found.is_complete)]

@@ -1,9 +1,11 @@
 """The API of the catalogue: messages to the domain's terms and back."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Any, override
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import money_pb2
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
@@ -21,11 +23,11 @@ from product.model import (
 from product.service import Catalogue
 from product.validation import refuse
 from runtime.call import Context
-from runtime.currencies import EXPONENTS
 from runtime.endless import endless
 from runtime.errors import InvalidArgument
 from runtime.money import Money
 from runtime.money_proto import from_proto
+from runtime.money_proto import to_proto as money_to_proto
 
 _ORDERS = {
     product_pb2.PRODUCT_ORDER_UNSPECIFIED: Order.ID,
@@ -79,7 +81,7 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
             async for chunk in chunks:
                 response = product_pb2.StreamProductsResponse()
                 for product in chunk:
-                    response.products.add(**_fields(product))
+                    to_proto(product, response.products.add)
                 yield response
 
     @override
@@ -168,36 +170,42 @@ def _price(message: money_pb2.Money) -> Money | BadPrice:
         return BadPrice(message.currency_code, message.units, message.nanos, error.violations)
 
 
-def to_proto(product: Product) -> product_pb2.Product:
-    """Return the product as a message."""
-    return product_pb2.Product(**_fields(product))
+def to_proto(
+    product: Product, make: Callable[..., product_pb2.Product] = product_pb2.Product
+) -> product_pb2.Product:
+    """Return the product as a message, made by `make` (`add` of a repeated field, say).
+
+    An encoded message may be merged into another; the parts that many products share are encoded
+    once. To set them field by field costs more than all the rest, and a stream does nothing else.
+    """
+    number, sku, name, text, currency, minor, status, created, updated, revision = product
+    message = make(
+        id=number,
+        sku=sku,
+        name=name,
+        description=text,
+        status=status,
+        etag=etag_of(revision),
+    )
+    message.MergeFromString(_encoded_price(currency, minor) + _encoded_times(created, updated))
+    return message
 
 
-_NANOS = 10**9
-_MICROS = 10**6
-_SCALES = {code: (10**exponent, _NANOS // 10**exponent) for code, exponent in EXPONENTS.items()}
+@lru_cache(8192)
+def _encoded_price(currency: str, minor: int) -> bytes:
+    return product_pb2.Product(price=money_to_proto(Money(currency, minor))).SerializeToString()
 
 
-def _fields(product: Product) -> dict[str, Any]:
-    """Return the fields of the message; as dictionaries those below it cost half as much."""
-    scale, step = _SCALES[product.currency]
-    units, rest = divmod(product.price_minor, scale)
-    return {
-        "id": product.id,
-        "sku": product.sku,
-        "name": product.name,
-        "description": product.description,
-        "price": {"currency_code": product.currency, "units": units, "nanos": rest * step},
-        "status": product.status,
-        "create_time": _timestamp(product.create_time),
-        "update_time": _timestamp(product.update_time),
-        "etag": etag_of(product.revision),
-    }
+@lru_cache(256)
+def _encoded_times(created: Micros, updated: Micros) -> bytes:
+    return product_pb2.Product(
+        create_time=_timestamp(created), update_time=_timestamp(updated)
+    ).SerializeToString()
 
 
-def _timestamp(micros: Micros) -> Mapping[str, int]:
-    seconds, rest = divmod(micros, _MICROS)
-    return {"seconds": seconds, "nanos": rest * 1000}
+def _timestamp(micros: Micros) -> Timestamp:
+    seconds, rest = divmod(micros, 10**6)
+    return Timestamp(seconds=seconds, nanos=rest * 1000)
 
 
 def _summary_to_proto(summary: ImportSummary) -> product_pb2.ImportProductsResponse:
@@ -222,5 +230,6 @@ def _changes_to_proto(changes: Changes) -> product_pb2.WatchProductsResponse:
         if change.product is None:
             response.changes.add(revision=change.revision, deleted_id=change.product_id)
         else:
-            response.changes.add(revision=change.revision, stored=_fields(change.product))
+            stored = to_proto(change.product)
+            response.changes.add(revision=change.revision, stored=stored)
     return response

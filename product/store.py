@@ -10,7 +10,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from product import revision
 from product.errors import etag_stale, not_found, request_id_reused, sku_taken
 from product.importing import import_batch
-from product.listing import select_slice
+from product.listing import fetch_products, select_slice
 from product.model import (
     Batch,
     BatchResult,
@@ -36,6 +36,19 @@ from runtime.database import Database
 from runtime.errors import Aborted, NotFound
 
 _BY_ID = select(products).where(products.c.id == bindparam("id"))
+_GONE = product_deletions.c
+_STORED_AFTER = (
+    select(products)
+    .where(products.c.revision > bindparam("after"))
+    .order_by(products.c.revision)
+    .limit(bindparam("limit"))
+)
+_DELETED_AFTER = (
+    select(_GONE.revision, _GONE.product_id)
+    .where(_GONE.revision > bindparam("after"))
+    .order_by(_GONE.revision)
+    .limit(bindparam("limit"))
+)
 _BY_IDS = select(products).where(products.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -102,7 +115,7 @@ def _get(connection: Connection, product_id: int) -> Product | None:
 
 
 def _get_many(connection: Connection, ids: Sequence[int]) -> list[Product]:
-    return [Product._make(row) for row in connection.execute(_BY_IDS, {"ids": ids})]
+    return fetch_products(connection, _BY_IDS, {"ids": ids})
 
 
 def _create(
@@ -192,20 +205,11 @@ def _why_untouched(connection: Connection, product_id: int) -> NotFound | Aborte
 
 def _changes(connection: Connection, after: int, deletions_after: int, limit: int) -> Changes:
     newest = revision.current(connection)
-    stored = connection.execute(
-        select(products)
-        .where(products.c.revision > after)
-        .order_by(products.c.revision)
-        .limit(limit)
-    )
-    gone = product_deletions.c
+    stored = fetch_products(connection, _STORED_AFTER, {"after": after, "limit": limit})
     deleted = connection.execute(
-        select(gone.revision, gone.product_id)
-        .where(gone.revision > max(after, deletions_after))
-        .order_by(gone.revision)
-        .limit(limit)
+        _DELETED_AFTER, {"after": max(after, deletions_after), "limit": limit}
     )
-    found = [Change(each.revision, each.id, each) for each in map(Product._make, stored)]
+    found = [Change(each.revision, each.id, each) for each in stored]
     found += [Change(number, product_id, None) for number, product_id in deleted]
     found.sort(key=lambda change: change.revision)
     if len(found) < limit:

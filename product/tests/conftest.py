@@ -1,8 +1,63 @@
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
 import pytest
+from grpc import aio
+
+from bodega.product.v1 import product_pb2, product_pb2_grpc
+from product.changes import ChangeHub
+from product.service import Catalogue
+from product.servicer import ProductServicer
+from product.store import Store
+from runtime.database import Database, open_database
+from runtime.migrate import upgrade
+
+if TYPE_CHECKING:
+    # Imported before pytest knows it as a plugin, its asserts would stay as they are.
+    from runtime.testing.rpc import Serve
 
 pytest_plugins = ["runtime.testing.databases", "runtime.testing.rpc"]
+
+SERVICE = product_pb2.DESCRIPTOR.services_by_name["ProductService"]
 
 
 @pytest.fixture
 def migrations() -> str:
     return "product.migrations"
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    """On SQLite and on PostgreSQL."""
+    return Store(database)
+
+
+@pytest.fixture
+async def sqlite_database(sqlite_url: str, migrations: str) -> AsyncIterator[Database]:
+    await upgrade(sqlite_url, migrations)
+    opened = await open_database(sqlite_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def hub() -> ChangeHub:
+    return ChangeHub()
+
+
+@pytest.fixture
+def catalogue(sqlite_database: Database, hub: ChangeHub) -> Catalogue:
+    return Catalogue(Store(sqlite_database), hub)
+
+
+@pytest.fixture
+async def channel(serve: Serve, catalogue: Catalogue) -> aio.Channel:
+    """On both engines."""
+    return await serve(
+        product_pb2_grpc.add_ProductServiceServicer_to_server, ProductServicer(catalogue), SERVICE
+    )
+
+
+@pytest.fixture
+def stub(channel: aio.Channel) -> product_pb2_grpc.ProductServiceAsyncStub:
+    return product_pb2_grpc.ProductServiceStub(channel)

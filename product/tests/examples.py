@@ -1,0 +1,81 @@
+"""What the tests have in common: products to send, and a reader of the errors that come back."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from google.rpc import error_details_pb2, status_pb2
+from google.type import money_pb2
+from grpc import aio
+
+from bodega.product.v1 import product_pb2
+from product.model import Draft
+
+EURO = "EUR"
+
+
+def money(units: int, nanos: int = 0, currency: str = EURO) -> money_pb2.Money:
+    return money_pb2.Money(currency_code=currency, units=units, nanos=nanos)
+
+
+def message(sku: str, **fields: Any) -> product_pb2.Product:
+    """Return a product that breaks no rule, but for what the fields say."""
+    good: dict[str, Any] = {
+        "name": f"Product {sku}",
+        "description": "For people to read.",
+        "price": money(12, 500_000_000),
+        "status": product_pb2.PRODUCT_STATUS_IN_STOCK,
+    }
+    return product_pb2.Product(sku=sku, **good | fields)
+
+
+def draft(sku: str, **fields: Any) -> Draft:
+    good = Draft(
+        sku,
+        name=f"Product {sku}",
+        description="For people to read.",
+        currency=EURO,
+        price_minor=1250,
+        status=1,
+    )
+    return good._replace(**fields)
+
+
+def batch(
+    batch_id: str, products: Iterable[product_pb2.Product]
+) -> product_pb2.ImportProductsRequest:
+    return product_pb2.ImportProductsRequest(batch_id=batch_id, products=products)
+
+
+async def stream[T](*items: T) -> AsyncIterator[T]:
+    for item in items:
+        yield item
+
+
+class Failure:
+    """The google.rpc.Status of a failed call."""
+
+    def __init__(self, error: aio.AioRpcError) -> None:
+        trailers = dict(error.trailing_metadata() or ())
+        status = status_pb2.Status.FromString(bytes(trailers["grpc-status-details-bin"]))
+        self.code = error.code()
+        self.info = error_details_pb2.ErrorInfo()
+        self.violations: list[tuple[str, str]] = []
+        for detail in status.details:
+            request = error_details_pb2.BadRequest()
+            if detail.Unpack(request):
+                self.violations = [
+                    (each.field, each.description) for each in request.field_violations
+                ]
+            detail.Unpack(self.info)
+
+    @property
+    def fields(self) -> list[str]:
+        return [field for field, _ in self.violations]
+
+    @property
+    def reason(self) -> str:
+        return self.info.reason
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        return dict(self.info.metadata)
