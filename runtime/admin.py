@@ -17,6 +17,9 @@ from runtime.main import StartError
 
 LOOP_TIMEOUT_SECONDS = 2.0
 
+# How long the end of the listener may wait for its thread.
+POLL_SECONDS = 0.1
+
 type Ready = Callable[[], bool]
 
 
@@ -48,7 +51,7 @@ def admin_listener(listen: str, ready: Ready) -> Iterator[str]:
     except OSError as error:
         message = f"--metrics-listen {listen}: {(error.strerror or str(error)).lower()}"
         raise StartError(message) from error
-    thread = Thread(target=server.serve_forever, name="admin", daemon=True)
+    thread = Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="admin", daemon=True)
     thread.start()
     try:
         yield f"{host}:{server.server_address[1]}"

@@ -85,20 +85,22 @@ def connect(
     tls_roots: Path | None = None,
     traces: TraceSource | None = None,
     options: Sequence[tuple[str, int | str]] = (),
-) -> aio.Channel:
+) -> Channel:
     """Return a channel for calls to the services; connecting happens at the first call.
 
     Every call has a deadline: that of `timeout=` where the call gives one, else `timeout`
     for a unary call and `stream_timeout` for a stream; always below what is left of the
     RPC that is being served. `tls_roots` turns TLS on; it names a PEM file.
     """
-    arguments = (*OPTIONS, ("grpc.service_config", service_config(services)), *options)
+    config = {"grpc.service_config": service_config(services)}
+    # Of an option that stands twice, gRPC takes the first.
+    arguments = tuple((dict(OPTIONS) | config | dict(options)).items())
     if tls_roots is None:
         channel = aio.insecure_channel(target, arguments)
     else:
         credentials = grpc.ssl_channel_credentials(tls_roots.read_bytes())
         channel = aio.secure_channel(target, credentials, arguments)
-    return Channel(channel, timeout.total_seconds(), stream_timeout.total_seconds(), traces)
+    return Channel(target, channel, timeout.total_seconds(), stream_timeout.total_seconds(), traces)
 
 
 class Channel(aio.Channel):
@@ -106,11 +108,13 @@ class Channel(aio.Channel):
 
     def __init__(
         self,
+        target: str,
         channel: aio.Channel,
         timeout: float,
         stream_timeout: float,
         traces: TraceSource | None,
     ) -> None:
+        self.target = target
         self._channel = channel
         self._timeout = timeout
         self._stream_timeout = stream_timeout

@@ -26,7 +26,7 @@ def parse_duration(value: object) -> object:
 
 def format_duration(value: timedelta) -> str:
     """Write a duration so that `parse_duration` reads it."""
-    for unit in ("d", "h", "m", "s"):
+    for unit in ("d", "h", "m", "s", "ms"):
         if value and not value % UNITS[unit]:
             return f"{value // UNITS[unit]}{unit}"
-    return f"{value / UNITS['ms']:g}ms"
+    return f"{value / UNITS['ms']:.3f}ms"

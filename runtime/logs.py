@@ -36,7 +36,9 @@ def configure(level: str = "info", log_format: Format = "auto") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_formatter(console=console))
     handler.addFilter(_not_a_client_that_left)
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
     logging.captureWarnings(capture=True)
 
 

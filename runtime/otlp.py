@@ -6,6 +6,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
+# Also how long the end of the process may wait for a collector that is away.
+EXPORT_TIMEOUT_SECONDS = 2
+
 
 def tracer_provider(service: str, endpoint: str) -> TracerProvider:
     """Make spans and send them in batches, from a thread of their own.
@@ -17,6 +20,10 @@ def tracer_provider(service: str, endpoint: str) -> TracerProvider:
         resource=Resource.create({SERVICE_NAME: service}),
         shutdown_on_exit=False,
     )
-    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=endpoint.startswith("http://"))
+    exporter = OTLPSpanExporter(
+        endpoint=endpoint,
+        insecure=endpoint.startswith("http://"),
+        timeout=EXPORT_TIMEOUT_SECONDS,
+    )
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider

@@ -109,9 +109,11 @@ class Server:
     def _bind(self) -> str:
         listen = self._settings.listen
         try:
+            check_free(listen)
             port = add_port(self._server, listen, self._settings.tls)
-        except RuntimeError as error:
-            message = f"--listen {listen}: {_why_not(listen)}"
+        except (OSError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            message = f"--listen {listen}: {reason.lower()}"
             raise StartError(message) from error
         return f"{listen.rpartition(':')[0]}:{port}"
 
@@ -148,12 +150,8 @@ class _Reflection(reflection.aio.ReflectionServicer):
             yield response
 
 
-def _why_not(address: str) -> str:
-    """Ask the system why an address cannot be listened on; gRPC does not say."""
+def check_free(address: str) -> None:
+    """Raise the OSError that says why the address cannot be listened on; gRPC does not say."""
     host, _, port = address.rpartition(":")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.create_server((host.strip("[]"), int(port)), family=family):
-            return "cannot listen there"
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
+    socket.create_server((host.strip("[]"), int(port)), family=family).close()

@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc import aio
 
-from runtime.client import connect
-from runtime.engine import Engine
+from runtime.client import Channel, connect
+from runtime.engine import ChannelOptions, Engine
 from runtime.health import Health
 from runtime.middleware import Middleware
 from runtime.server import Server
 from runtime.settings import ServerSettings
+from runtime.testing.echo import Echo, EchoStub, add_echo
+from runtime.tracing import TraceSource
 
-type Serve = Callable[..., Awaitable[aio.Channel]]
+type Serve = Callable[..., Awaitable[Channel]]
 
 
 @pytest.fixture(params=[Engine.GRPCIO, Engine.NATIVE], ids=str)
@@ -46,10 +47,27 @@ async def serve(server_settings: ServerSettings) -> AsyncIterator[Serve]:
             *,
             middleware: Sequence[Middleware] | None = None,
             health: Health | None = None,
-        ) -> aio.Channel:
+            client_options: ChannelOptions = (),
+            traces: TraceSource | None = None,
+        ) -> Channel:
             server = Server(server_settings, middleware=middleware, health=health)
             server.add(adder, servicer, service)
             address = await stack.enter_async_context(server.running())
-            return await stack.enter_async_context(connect(address, service))
+            channel = connect(address, service, options=client_options, traces=traces)
+            return await stack.enter_async_context(channel)
 
         yield start
+
+
+type ServeEcho = Callable[..., Awaitable[EchoStub]]
+
+
+@pytest.fixture
+def serve_echo(serve: Serve) -> ServeEcho:
+    """Serve an `Echo` and return a stub for it."""
+
+    async def start(servicer: Echo, **how: Any) -> EchoStub:
+        channel = await serve(add_echo, servicer, servicer.service, **how)
+        return EchoStub(channel, servicer.service)
+
+    return start

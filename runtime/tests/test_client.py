@@ -1,0 +1,221 @@
+"""What every outgoing call has: a deadline, retries where they are safe, trace and metrics."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pb2 import MethodOptions
+from google.protobuf.wrappers_pb2 import StringValue
+from grpc import aio
+from prometheus_client import REGISTRY
+
+from bodega.product.v1 import product_pb2
+from runtime.call import Call, Context, current_call
+from runtime.client import connect, service_config
+from runtime.errors import Unavailable
+from runtime.outgoing import within
+from runtime.server import Server
+from runtime.settings import ServerSettings
+from runtime.testing.echo import KINDS, Echo, EchoStub, add_echo, echo_service
+from runtime.testing.rpc import ServeEcho
+from runtime.testing.waiting import eventually
+
+IDEMPOTENT = dict.fromkeys(KINDS, MethodOptions.IDEMPOTENT)
+
+
+class Failing(Echo):
+    """Is unavailable for the first calls."""
+
+    def __init__(self, failures: int, idempotency: Any) -> None:
+        super().__init__(echo_service(idempotency=idempotency))
+        self.failures = failures
+        self.calls = 0
+
+    def _call(self) -> None:
+        self.calls += 1
+        if self.calls <= self.failures:
+            raise Unavailable("not yet", reason="STARTING")
+
+    async def say(self, request: StringValue, _context: Context) -> StringValue:
+        self._call()
+        return request
+
+    async def count(self, request: StringValue, _context: Context) -> AsyncGenerator[StringValue]:
+        self._call()
+        yield request
+
+    async def collect(self, requests: Any, _context: Context) -> StringValue:
+        self._call()
+        return await anext(requests)
+
+    async def chat(self, requests: Any, _context: Context) -> AsyncGenerator[StringValue]:
+        self._call()
+        yield await anext(requests)
+
+
+@pytest.mark.parametrize("kind", ["Say", "Count"])
+async def test_an_idempotent_call_is_retried(serve_echo: ServeEcho, kind: str) -> None:
+    echo = Failing(2, IDEMPOTENT)
+    assert await (await serve_echo(echo)).call(kind, "a") == ["a"]
+    assert echo.calls == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_another_call_is_not_retried(serve_echo: ServeEcho, kind: str) -> None:
+    echo = Failing(1, {})
+    with pytest.raises(aio.AioRpcError) as caught:
+        await (await serve_echo(echo)).call(kind, "a")
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert echo.calls == 1
+
+
+@pytest.mark.parametrize("kind", ["Collect", "Chat"])
+async def test_a_request_stream_is_left_to_its_caller(serve_echo: ServeEcho, kind: str) -> None:
+    echo = Failing(1, IDEMPOTENT)
+    with pytest.raises(aio.AioRpcError):
+        await (await serve_echo(echo)).call(kind, "a")
+    assert echo.calls == 1
+
+
+def test_retries_follow_the_idempotency_level_of_the_catalogue() -> None:
+    service = product_pb2.DESCRIPTOR.services_by_name["ProductService"]
+    config = json.loads(service_config([service]))
+    retried = {each["method"] for each in config["methodConfig"][0]["name"]}
+    assert {"GetProduct", "StreamProducts"} <= retried
+    assert retried.isdisjoint({"UpdateProduct", "DeleteProduct", "ImportProducts"})
+    assert config["retryThrottling"]
+
+
+async def test_every_call_has_a_deadline(server_settings: ServerSettings) -> None:
+    echo = echo_service()
+
+    class Asking(Echo):
+        async def say(self, _request: StringValue, _context: Context) -> StringValue:
+            call = current_call.get()
+            assert call is not None
+            return StringValue(value=str(call.time_remaining()))
+
+        async def count(
+            self, request: StringValue, context: Context
+        ) -> AsyncGenerator[StringValue]:
+            yield await self.say(request, context)
+
+    server = Server(server_settings)
+    server.add(add_echo, Asking(echo), echo)
+    async with server.running() as address:
+        channel = connect(
+            address, echo, timeout=timedelta(seconds=3), stream_timeout=timedelta(seconds=60)
+        )
+        stub = EchoStub(channel, echo)
+        assert 2 < float((await stub.call("Say", ""))[0]) < 3.1
+        assert 50 < float((await stub.call("Count", ""))[0]) < 60.1
+        assert 9 < float((await stub.call("Say", "", timeout=10))[0]) < 10.1
+        await channel.close()
+
+
+async def test_an_onward_call_ends_before_its_own_caller_gives_up(serve_echo: ServeEcho) -> None:
+    lefts: list[tuple[float, float]] = []
+
+    class Asking(Echo):
+        async def say(self, _request: StringValue, _context: Context) -> StringValue:
+            call = current_call.get()
+            assert call is not None
+            left = call.time_remaining()
+            assert left is not None
+            return StringValue(value=str(left))
+
+    inner = await serve_echo(Asking(echo_service()))
+
+    class Forwarding(Echo):
+        async def say(self, request: StringValue, _context: Context) -> StringValue:
+            call = current_call.get()
+            assert call is not None
+            left = call.time_remaining()
+            assert left is not None
+            answer = (await inner.call("Say", request.value, timeout=100))[0]
+            lefts.append((left, float(answer)))
+            return request
+
+    outer = await serve_echo(Forwarding(echo_service()))
+    await outer.call("Say", "a", timeout=4)
+    ((ours, theirs),) = lefts
+    assert ours - 0.5 < theirs < ours - 0.03
+
+
+def test_a_deadline_that_has_nearly_passed_is_not_made_longer() -> None:
+    class Context:
+        def time_remaining(self) -> float:
+            return 0.01
+
+    context: Any = Context()
+    method: Any = None
+    token = current_call.set(Call(method, context, asyncio.Event()))
+    try:
+        assert 0 < within(5) < 0.01
+    finally:
+        current_call.reset(token)
+    assert within(5) == 5
+
+
+async def test_the_trace_context_of_the_caller_travels_on(serve_echo: ServeEcho) -> None:
+    seen: list[dict[str, str]] = []
+
+    class Seeing(Echo):
+        async def say(self, request: StringValue, _context: Context) -> StringValue:
+            call = current_call.get()
+            assert call is not None
+            seen.append(dict(call.trace_headers()))
+            return request
+
+    inner = await serve_echo(Seeing(echo_service()))
+
+    class Forwarding(Echo):
+        async def say(self, request: StringValue, _context: Context) -> StringValue:
+            return StringValue(value=(await inner.call("Say", request.value))[0])
+
+    outer = await serve_echo(Forwarding(echo_service()))
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+    await outer.call("Say", "a", metadata=(("traceparent", parent), ("tracestate", "a=b")))
+    assert seen == [{"traceparent": parent, "tracestate": "a=b"}]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("code", ["OK", "UNAVAILABLE"])
+async def test_calls_are_counted(serve_echo: ServeEcho, kind: str, code: str) -> None:
+    echo = Failing(0 if code == "OK" else 1, {})
+    stub = await serve_echo(echo)
+    with suppress(aio.AioRpcError):
+        await stub.call(kind, "a")
+    labels = {"service": echo.service.full_name, "method": kind}
+
+    def sample(name: str, **more: str) -> float | None:
+        return REGISTRY.get_sample_value(f"bodega_rpc_client_{name}", labels | more)
+
+    await eventually(lambda: sample("handled_total", code=code) == 1)
+    assert sample("in_flight") == 0
+    assert sample("duration_seconds_count") == 1
+
+
+async def test_a_server_that_comes_back_is_found_again(server_settings: ServerSettings) -> None:
+    echo = Echo(echo_service())
+    first = Server(server_settings)
+    first.add(add_echo, echo, echo.service)
+    async with first.running() as address:
+        channel = connect(address, echo.service)
+        stub = EchoStub(channel, echo.service)
+        await stub.call("Say", "a")
+    with pytest.raises(aio.AioRpcError) as caught:
+        await stub.call("Say", "a")
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    second = Server(
+        ServerSettings.model_validate(server_settings.model_dump() | {"listen": address})
+    )
+    second.add(add_echo, echo, echo.service)
+    async with second.running():
+        assert await stub.call("Say", "b", wait_for_ready=True) == ["b"]
+        await channel.close()

@@ -1,0 +1,305 @@
+"""The life of a server: start, introspection, drain and end."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+from grpc import aio
+from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from runtime.call import Context
+from runtime.client import connect
+from runtime.endless import endless
+from runtime.engine import Engine, TlsFiles
+from runtime.main import StartError
+from runtime.server import Server
+from runtime.settings import ServerSettings
+from runtime.testing.echo import Echo, EchoStub, add_echo, echo_service
+from runtime.testing.rpc import Serve, ServeEcho
+from runtime.testing.waiting import eventually
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+# Generated without types.
+HealthStub: Any = health_pb2_grpc.HealthStub
+ReflectionStub: Any = reflection_pb2_grpc.ServerReflectionStub
+ChannelzStub: Any = channelz_pb2_grpc.ChannelzStub
+
+
+class Gate(Echo):
+    """Waits in each RPC until the gate opens; its stream of counts has no end."""
+
+    def __init__(self) -> None:
+        super().__init__(echo_service())
+        self.began = asyncio.Event()
+        self.open = asyncio.Event()
+        self.watch_ended: list[str] = []
+
+    async def say(self, request: StringValue, _context: Context) -> StringValue:
+        self.began.set()
+        await self.open.wait()
+        return request
+
+    @endless
+    async def count(self, request: StringValue, _context: Context) -> AsyncGenerator[StringValue]:
+        yield request
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.watch_ended.append("cancelled")
+            raise
+
+
+def with_grace(settings: ServerSettings, grace: str) -> ServerSettings:
+    return ServerSettings.model_validate(settings.model_dump() | {"grace": grace})
+
+
+def gated_server(settings: ServerSettings) -> tuple[Server, Gate]:
+    gate = Gate()
+    server = Server(settings)
+    server.add(add_echo, gate, gate.service)
+    return server, gate
+
+
+async def test_a_drain_lets_running_rpcs_finish(server_settings: ServerSettings) -> None:
+    server, gate = gated_server(server_settings)
+    async with connect_after(server, gate) as (stub, stop):
+        running = stub.begin("Say", "a")
+        await gate.began.wait()
+        draining = asyncio.create_task(stop())
+        await server.stopping.wait()
+        gate.open.set()
+        assert await running == "a"
+        await draining
+
+
+async def test_a_drain_refuses_new_rpcs(server_settings: ServerSettings) -> None:
+    server, gate = gated_server(server_settings)
+    async with connect_after(server, gate) as (stub, stop):
+        running = stub.begin("Say", "a")
+        await gate.began.wait()
+        draining = asyncio.create_task(stop())
+        await server.stopping.wait()
+        with pytest.raises(aio.AioRpcError) as caught:
+            await stub.call("Say", "b")
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        gate.open.set()
+        await running
+        await draining
+
+
+async def test_a_drain_ends_endless_streams_at_once(server_settings: ServerSettings) -> None:
+    server, gate = gated_server(with_grace(server_settings, "1h"))
+    async with connect_after(server, gate) as (stub, stop):
+        watching = stub.begin("Count", "a")
+        assert await watching.read() == "a"
+        async with asyncio.timeout(5):
+            await stop()
+        with pytest.raises(aio.AioRpcError) as caught:
+            await watching.read()
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert caught.value.details() == "the server is stopping"
+        assert gate.watch_ended == ["cancelled"]
+
+
+async def test_a_client_that_leaves_an_endless_stream_ends_it(serve_echo: ServeEcho) -> None:
+    gate = Gate()
+    stub = await serve_echo(gate)
+    watching = stub.begin("Count", "a")
+    assert await watching.read() == "a"
+    watching.cancel()
+    await eventually(lambda: gate.watch_ended == ["cancelled"])
+
+
+async def test_rpcs_beyond_the_grace_end_as_unavailable(server_settings: ServerSettings) -> None:
+    server, gate = gated_server(with_grace(server_settings, "100ms"))
+    async with connect_after(server, gate) as (stub, stop):
+        running = stub.begin("Say", "a")
+        await gate.began.wait()
+        await stop()
+        with pytest.raises(aio.AioRpcError) as caught:
+            await running
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_drain_says_not_serving_first(server_settings: ServerSettings) -> None:
+    server, gate = gated_server(server_settings)
+    running = server.running()
+    address = await running.__aenter__()
+    async with connect(address, gate.service) as channel:
+        stub = HealthStub(channel)
+        watching = stub.Watch(health_pb2.HealthCheckRequest(), timeout=10)
+        assert (await watching.read()).status == SERVING
+        await running.__aexit__(None, None, None)
+        assert (await watching.read()).status == NOT_SERVING
+        with pytest.raises(aio.AioRpcError) as caught:
+            await watching.read()
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+class connect_after:  # noqa: N801 (used as a function)
+    """A running server's stub, and the function that stops the server."""
+
+    def __init__(self, server: Server, echo: Echo) -> None:
+        self._running = server.running()
+        self._echo = echo
+
+    async def __aenter__(self) -> tuple[EchoStub, Any]:
+        address = await self._running.__aenter__()
+        self._channel = connect(address, self._echo.service)
+        return EchoStub(self._channel, self._echo.service), self._stop
+
+    async def _stop(self) -> None:
+        await self._running.__aexit__(None, None, None)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._channel.close()
+
+
+async def test_a_taken_port_is_named(server_settings: ServerSettings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        settings = ServerSettings.model_validate(server_settings.model_dump() | {"listen": listen})
+        with pytest.raises(StartError, match=f"--listen {listen}: address already in use"):
+            async with Server(settings).running():
+                pass
+
+
+async def test_two_servers_cannot_share_a_port(server_settings: ServerSettings) -> None:
+    async with Server(server_settings).running() as address:
+        settings = ServerSettings.model_validate(server_settings.model_dump() | {"listen": address})
+        with pytest.raises(StartError, match="address already in use"):
+            async with Server(settings).running():
+                pass
+
+
+async def test_a_synchronous_handler_cannot_be_served(server_settings: ServerSettings) -> None:
+    class Blocking(Echo):
+        def say(self, request: StringValue, _context: Context) -> StringValue:  # type: ignore[override]
+            return request
+
+    with pytest.raises(TypeError, match="/Say must be `async def`"):
+        Server(server_settings).add(
+            add_echo, blocking := Blocking(echo_service()), blocking.service
+        )
+
+
+async def test_reflection_lists_and_describes_the_services(serve: Serve) -> None:
+    echo = Echo(echo_service())
+    stub = ReflectionStub(await serve(add_echo, echo, echo.service))
+    call = stub.ServerReflectionInfo()
+    await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+    listed = await call.read()
+    names = {each.name for each in listed.list_services_response.service}
+    assert {echo.service.full_name, "grpc.health.v1.Health"} <= names
+    of_echo = reflection_pb2.ServerReflectionRequest(file_containing_symbol=echo.service.full_name)
+    await call.write(of_echo)
+    assert (await call.read()).file_descriptor_response.file_descriptor_proto
+    await call.done_writing()
+
+
+async def test_channelz_counts_calls(serve: Serve) -> None:
+    echo = Echo(echo_service())
+    channel = await serve(add_echo, echo, echo.service)
+    stub = ChannelzStub(channel)
+    await EchoStub(channel, echo.service).call("Collect", "a")
+    servers = (await stub.GetServers(channelz_pb2.GetServersRequest())).server
+    assert sum(each.data.calls_started for each in servers) >= 1
+
+
+async def test_introspection_can_be_turned_off(server_settings: ServerSettings) -> None:
+    closed = server_settings.model_dump() | {"introspection": False}
+    async with (
+        Server(ServerSettings.model_validate(closed)).running() as address,
+        connect(address) as channel,
+    ):
+        stub = ChannelzStub(channel)
+        with pytest.raises(aio.AioRpcError) as caught:
+            await stub.GetServers(channelz_pb2.GetServersRequest())
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> TlsFiles:
+    """A certificate for localhost, signed by itself."""
+    made = TlsFiles(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+    subject = "-subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    subprocess.run(  # noqa: S603 (our own arguments)
+        ["openssl", *f"{request} {subject}".split(), "-keyout", made.key, "-out", made.certificate],  # noqa: S607
+        check=True,
+        capture_output=True,
+    )
+    return made
+
+
+async def test_auto_serves_tls_where_there_is_a_certificate(tls: TlsFiles) -> None:
+    settings = ServerSettings.model_validate(
+        {"listen": "localhost:0", "tls_certificate": tls.certificate, "tls_key": tls.key}
+    )
+    echo = Echo(echo_service())
+    server = Server(settings)
+    server.add(add_echo, echo, echo.service)
+    async with (
+        server.running() as address,
+        connect(address, echo.service, tls_roots=tls.certificate) as channel,
+    ):
+        assert await EchoStub(channel, echo.service).call("Say", "a") == ["a"]
+
+
+PROGRAM = """
+from runtime import logs
+from runtime.main import run
+from runtime.server import Server
+from runtime.settings import ServerSettings, load
+
+async def serve():
+    logs.configure("info", "json")
+    await Server(load(ServerSettings)).serve_until_stopped()
+
+run(serve())
+"""
+
+
+def start(listen: str, engine: Engine) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 (our own program)
+        [sys.executable, "-c", PROGRAM, "--listen", listen, "--engine", engine],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_process_with_exit_code_0(engine: Engine, number: signal.Signals) -> None:
+    with start("127.0.0.1:0", engine) as process:
+        assert process.stderr is not None
+        assert '"event": "serving"' in process.stderr.readline()
+        process.send_signal(number)
+        _, rest = process.communicate(timeout=10)
+    assert process.returncode == 0, rest
+    events = [json.loads(line)["event"] for line in rest.splitlines()]
+    assert events == ["draining", "stopped"]
+
+
+def test_a_taken_port_ends_the_process_with_a_message_and_no_traceback(engine: Engine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        with start(listen, engine) as process:
+            _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert f"--listen {listen}: address already in use" in errors
+    assert "Traceback" not in errors

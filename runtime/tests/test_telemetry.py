@@ -1,0 +1,264 @@
+"""Traces that reach a collector, the admin listener, and logs."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+import structlog
+from google.protobuf.wrappers_pb2 import StringValue
+from grpc import aio
+from opentelemetry.proto.collector.trace.v1 import (
+    trace_service_pb2,
+    trace_service_pb2_grpc,
+)
+
+from runtime import logs
+from runtime.call import Context
+from runtime.chain import default_chain
+from runtime.main import StartError
+from runtime.settings import ServerSettings, TelemetrySettings
+from runtime.telemetry import telemetry
+from runtime.testing.echo import KINDS, Echo, echo_service
+from runtime.testing.rpc import ServeEcho
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
+SERVER, CLIENT = 2, 3
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Give the root logger back to pytest after the test."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+class Collector(trace_service_pb2_grpc.TraceServiceServicer):
+    """Keeps the spans that it gets."""
+
+    def __init__(self) -> None:
+        self.spans: list[Any] = []
+
+    async def Export(self, request: Any, _context: Context) -> Any:  # noqa: N802 (OTLP names it)
+        for resource in request.resource_spans:
+            for scope in resource.scope_spans:
+                self.spans.extend(scope.spans)
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[tuple[str, Collector]]:
+    """An OTLP collector: its endpoint, and what it has got."""
+    server, kept = aio.server(), Collector()
+    add_servicer: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
+    add_servicer(kept, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield f"http://127.0.0.1:{port}", kept
+    await server.stop(None)
+
+
+def traced(endpoint: str, ratio: float) -> TelemetrySettings:
+    return TelemetrySettings.model_validate({"otlp_endpoint": endpoint, "trace_ratio": ratio})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_sampled_call_is_traced_on_both_sides(
+    collector: tuple[str, Collector],
+    serve_echo: ServeEcho,
+    server_settings: ServerSettings,
+    kind: str,
+) -> None:
+    endpoint, kept = collector
+    async with telemetry(traced(endpoint, 0.0), "test") as told:
+        chain = default_chain(server_settings, traces=told.traces)
+        inner = await serve_echo(Echo(echo_service()), middleware=chain, traces=told.traces)
+
+        class Forwarding(Echo):
+            async def say(self, request: StringValue, _context: Context) -> StringValue:
+                return StringValue(value=(await inner.call(kind, request.value))[0])
+
+        outer = await serve_echo(Forwarding(echo_service()), middleware=chain)
+        parent = (("traceparent", f"00-{TRACE}-{SPAN}-01"),)
+        await outer.call("Say", "a", metadata=parent)
+    assert {span.trace_id.hex() for span in kept.spans} == {TRACE}
+    by_kind = {(span.kind, span.parent_span_id.hex() == SPAN): span for span in kept.spans}
+    outer_server = by_kind[SERVER, True]
+    client, inner_server = by_kind[CLIENT, False], by_kind[SERVER, False]
+    assert client.parent_span_id == outer_server.span_id
+    assert inner_server.parent_span_id == client.span_id
+    assert inner_server.name == client.name
+    assert client.name.endswith(f"/{kind}")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "headers", "spans"),
+    [
+        (1.0, (), 1),
+        (0.0, (), 0),
+        (1.0, (("traceparent", f"00-{TRACE}-{SPAN}-00"),), 0),
+        (0.0, (("traceparent", "rubbish"),), 0),
+    ],
+)
+async def test_what_is_not_sampled_has_no_span(
+    collector: tuple[str, Collector],
+    serve_echo: ServeEcho,
+    server_settings: ServerSettings,
+    ratio: float,
+    headers: tuple[tuple[str, str], ...],
+    spans: int,
+) -> None:
+    endpoint, kept = collector
+    async with telemetry(traced(endpoint, ratio), "test") as told:
+        chain = default_chain(server_settings, traces=told.traces)
+        stub = await serve_echo(Echo(echo_service()), middleware=chain)
+        await stub.call("Say", "a", metadata=headers)
+        await stub.call("Chat", "a", metadata=headers)
+    assert len(kept.spans) == 2 * spans
+
+
+async def test_a_failed_call_is_an_error_in_the_trace(
+    collector: tuple[str, Collector], serve_echo: ServeEcho, server_settings: ServerSettings
+) -> None:
+    class Broken(Echo):
+        async def say(self, request: StringValue, _context: Context) -> StringValue:
+            raise ValueError(request.value)
+
+    endpoint, kept = collector
+    async with telemetry(traced(endpoint, 1.0), "test") as told:
+        chain = default_chain(server_settings, traces=told.traces)
+        stub = await serve_echo(Broken(echo_service()), middleware=chain)
+        with pytest.raises(aio.AioRpcError):
+            await stub.call("Say", "secret")
+    (span,) = kept.spans
+    assert span.status.code == 2
+    assert span.status.message == "INTERNAL"
+    assert "secret" not in str(span)
+
+
+async def get(address: str, path: str) -> tuple[int, str]:
+    def fetch() -> tuple[int, str]:
+        try:
+            with urlopen(f"http://{address}{path}", timeout=10) as response:
+                return response.status, response.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    return await asyncio.to_thread(fetch)
+
+
+async def test_the_admin_listener_answers() -> None:
+    settings = TelemetrySettings.model_validate({"metrics_listen": "127.0.0.1:0"})
+    async with telemetry(settings, "test") as told:
+        assert told.metrics_address is not None
+        address = told.metrics_address
+        assert (await get(address, "/healthz"))[0] == 200
+        assert (await get(address, "/readyz"))[0] == 503
+        told.ready = lambda: True
+        assert (await get(address, "/readyz"))[0] == 200
+        status, text = await get(address, "/metrics")
+        assert status == 200
+        assert "# TYPE bodega_rpc_server_handled_total counter" in text
+        assert (await get(address, "/"))[0] == 404
+
+
+async def test_healthz_fails_while_the_loop_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.admin.LOOP_TIMEOUT_SECONDS", 0.05)
+    settings = TelemetrySettings.model_validate({"metrics_listen": "127.0.0.1:0"})
+    async with telemetry(settings, "test") as told:
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(asyncio.run, get(str(told.metrics_address), "/healthz"))
+            # Blocks this loop, which is the one that is asked.
+            assert asking.result(10)[0] == 503
+
+
+async def test_a_taken_metrics_port_is_named() -> None:
+    settings = TelemetrySettings.model_validate({"metrics_listen": "127.0.0.1:0"})
+    async with telemetry(settings, "test") as told:
+        taken = TelemetrySettings.model_validate({"metrics_listen": told.metrics_address})
+        with pytest.raises(StartError, match=f"--metrics-listen {told.metrics_address}: address"):
+            async with telemetry(taken, "test"):
+                pass
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+async def test_an_event_names_the_rpc_and_its_trace(
+    capsys: pytest.CaptureFixture[str], serve_echo: ServeEcho
+) -> None:
+    logs.configure("info", "json")
+    log = logs.get_logger("test")
+
+    class Telling(Echo):
+        async def say(self, request: StringValue, _context: Context) -> StringValue:
+            log.info("said", text=request.value)
+            return request
+
+    echo = Telling(echo_service())
+    stub = await serve_echo(echo)
+    await stub.call("Say", "a", metadata=(("traceparent", f"00-{TRACE}-{SPAN}-00"),))
+    (event,) = logged(capsys)
+    assert event["event"] == "said"
+    assert event["method"] == f"/{echo.service.full_name}/Say"
+    assert event["trace_id"] == TRACE
+    assert (event["level"], event["logger"], event["text"]) == ("info", "test", "a")
+
+
+async def test_success_is_not_logged_and_failure_is_without_locals(
+    capsys: pytest.CaptureFixture[str], serve_echo: ServeEcho
+) -> None:
+    class Broken(Echo):
+        async def say(self, request: StringValue, _context: Context) -> StringValue:
+            password = f"hunter{request.value}"
+            if request.value == "2":
+                raise ValueError(len(password))
+            return request
+
+    logs.configure("info", "json")
+    stub = await serve_echo(Broken(echo_service()))
+    await stub.call("Say", "1")
+    with pytest.raises(aio.AioRpcError):
+        await stub.call("Say", "2")
+    (event,) = logged(capsys)
+    assert event["event"] == "rpc failed"
+    assert "ValueError: 7" in event["exception"]
+    assert "hunter2" not in json.dumps(event)
+
+
+def test_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json")
+    logging.getLogger("library").warning("%s is odd", "this")
+    (event,) = logged(capsys)
+    assert (event["event"], event["logger"], event["level"]) == (
+        "this is odd",
+        "library",
+        "warning",
+    )
+
+
+def test_events_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("warning", "json")
+    logs.get_logger("test").info("quiet")
+    assert capsys.readouterr().err == ""
+
+
+async def test_the_collector_may_be_away(serve_echo: ServeEcho) -> None:
+    settings = traced("http://127.0.0.1:9", 1.0)
+    async with asyncio.timeout(30), telemetry(settings, "test") as told:
+        chain = default_chain(ServerSettings.model_validate({"listen": "a:1"}), traces=told.traces)
+        stub = await serve_echo(Echo(echo_service()), middleware=chain)
+        assert await stub.call("Say", "a") == ["a"]
