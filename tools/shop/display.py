@@ -154,7 +154,7 @@ class PlainDisplay:
         while True:
             await asyncio.sleep(_PLAIN_EVERY)
             for status in scene.statuses:
-                if status.history.last:
+                if status.history.last and not scene.ending:
                     self._say(f"{status.part.name}: {_numbers(status)}")
 
     def _say(self, text: str) -> None:

@@ -9,7 +9,6 @@ from typing import Self
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.panel import Panel
 from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from tools.shop.logs import LogLine
@@ -32,7 +31,7 @@ _LOOKS = {
     State.STOPPING: ("◌", "yellow"),
     State.STOPPED: ("○", "bright_black"),
 }
-_LEVELS = {"debug": "bright_black", "info": "cyan", "warning": "yellow"}
+_LEVELS = {"debug": "bright_black", "warning": "yellow"}
 _INDENT = " " * 4
 _NUMBER = 9
 _HEADER_ROWS = 2
@@ -66,7 +65,7 @@ class _Columns:
     def fit(cls, view: View, width: int) -> Self:
         """Share out the width of the terminal."""
         longest = max(len(status.part.name) for status in view.statuses)
-        name, state = min(longest + 6, 28), 18
+        name, state = min(max(longest, 8) + 6, 28), 18
         left = width - name - state - 4 * _NUMBER - 3
         return cls(width, name, state, min(left, 60) if left >= 10 else 0)
 
@@ -99,18 +98,20 @@ class Screen:
         yield _footer(view)
 
 
-def _header(view: View, width: int) -> Table:
-    grid = Table.grid(expand=True, padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(justify="right", no_wrap=True, overflow="ellipsis")
-    title = Text.assemble((" Bodega ", "bold reverse"), "  ", _state_of_all(view))
+def _header(view: View, width: int) -> Text:
+    line = Text.assemble((" Bodega ", "bold reverse"), "  ", _state_of_all(view))
     times = f"up {duration_words(view.up)}"
     if view.left is not None:
         times += f", {duration_words(view.left)} left"
-    grid.add_row(
-        title, Text(f"{times}  {_short(view.data) if width >= 60 else ''}", "bright_black")
-    )
-    return grid
+    room = width - len(line) - len(times) - 4
+    path = _short(view.data)
+    if len(path) > room:
+        # The end of a path tells more than its beginning.
+        path = f"…{path[len(path) - room + 1 :]}" if room > 10 else ""
+    right = f"{times}  {path}" if path else times
+    line.append(right.rjust(width - len(line)), "bright_black")
+    line.no_wrap, line.overflow = True, "crop"
+    return line
 
 
 def _short(path: Path) -> str:
@@ -136,7 +137,7 @@ def _headings(columns: _Columns) -> Text:
 
 def _part_lines(view: View, number: int, status: Status, columns: _Columns) -> list[Text]:
     """Draw one part: its row, where it is and what it has done, what went wrong last."""
-    lines = [_part_row(view, number, status, columns), _part_facts(status)]
+    lines = [_part_row(view, number, status, columns), *_part_facts(status, columns.width)]
     if status.state in {State.STARTING, State.UNHEALTHY}:
         lines.append(Text(f"{_INDENT}{status.answer}", "yellow"))
     if error := status.last_error:
@@ -170,12 +171,17 @@ def _part_row(view: View, number: int, status: Status, columns: _Columns) -> Tex
     return line
 
 
-def _part_facts(status: Status) -> Text:
+def _part_facts(status: Status, width: int) -> list[Text]:
+    """Draw where it is and what it has done, on one line if there is room."""
     where = f"{status.address} · pid {status.pid}" if status.pid else status.address
-    line = Text(f"{_INDENT}{where}", "bright_black")
-    if (last := status.history.last) and last.counts:
-        line.append(f" · {count_words(last.counts)}", "default")
-    return line
+    place = Text(f"{_INDENT}{where}", "bright_black")
+    last = status.history.last
+    counts = count_words(last.counts) if last else ""
+    if not counts:
+        return [place]
+    if len(place) + 3 + len(counts) <= width:
+        return [place.append(f" · {counts}", "default")]
+    return [place, Text(f"{_INDENT}{counts}")]
 
 
 def _row(columns: _Columns, name: str, state: str, *numbers: str) -> str:
@@ -231,10 +237,12 @@ def _merged(statuses: Sequence[Status], room: int) -> list[Text]:
 
 
 def _log_text(line: LogLine) -> Text:
-    style = "red" if line.is_error else _LEVELS.get(line.level, "")
+    # Most lines are of level info: to say so would cost room and tell nothing.
+    level = "" if line.level == "info" else line.level
+    style = "red" if line.is_error else _LEVELS.get(level, "")
     return Text.assemble(
         (f"{line.time} " if line.time else "", "bright_black"),
-        (f"{line.level:<8}" if line.level else "", style),
+        (f"{level} " if level else "", style),
         line.event,
         (f"  {line.details}", "bright_black"),
     )

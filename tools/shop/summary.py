@@ -37,7 +37,8 @@ def _faults(status: Status) -> Iterator[str]:
         yield f"had {number_words(number)} calls that ended with {code}"
     if status.log.errors:
         yield f"logged an error {_times(status.log.errors)}{because}"
-    progress = status.part.progress
+    # What is done has said so by its exit code; its last numbers may have gone unread.
+    progress = status.part.progress if status.state is not State.DONE else None
     last = status.history.last
     if progress and not (last and last.counts.get(progress.title)):
         yield f"made no progress: {progress.title} is still 0"
@@ -64,10 +65,14 @@ def summary(statuses: Sequence[Status], took: float) -> RenderableType:
     table.add_column("part", no_wrap=True)
     for title in ("calls", "p50", "p99", "failed", "restarts"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("counts")
     for status in statuses:
         table.add_row(*_row(status))
-    return Group(Text(f"Bodega ran for {duration_words(took)}", style="bold"), table)
+    counts = [
+        Text(f"{status.part.name}: {count_words(last.counts)}")
+        for status in statuses
+        if (last := status.history.last) and last.counts
+    ]
+    return Group(Text(f"Bodega ran for {duration_words(took)}", style="bold"), table, *counts)
 
 
 def log_tails(statuses: Sequence[Status]) -> RenderableType:
@@ -95,5 +100,4 @@ def _row(status: Status) -> list[RenderableType]:
         latency_words(last.latency.quantile(0.99) if last else None),
         Text(number_words(failed), style="red" if failed else ""),
         Text(str(status.restarts), style="red" if status.restarts else ""),
-        count_words(last.counts) if last else "-",
     ]

@@ -47,7 +47,7 @@ def count_words(counts: Mapping[str, float]) -> str:
 
 def sparkline(values: Sequence[float], width: int) -> str:
     """Draw the newest values as bars, the highest full; nothing where all are zero."""
-    newest = values[-width:]
+    newest = values[-width:] if width > 0 else []
     top = max(newest, default=0)
     if top <= 0:
         return ""

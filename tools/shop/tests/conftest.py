@@ -27,9 +27,15 @@ QUICK = Timing(start_timeout=20, grace=10, backoff=Backoff(first=0.05, cap=0.2))
 
 def make_part(name: str, *flags: str, **fields: Any) -> Part:
     metrics = Port(f"{name}-metrics", 20000)
-    fields = {"ready": HttpReady(metrics), "calls": Calls.SERVER, "counts": (ITEMS,)} | fields
+    defaults: dict[str, Any] = {
+        "ready": HttpReady(metrics),
+        "calls": Calls.SERVER,
+        "counts": (ITEMS,),
+    }
     flags = ("--metrics-listen", f"{{{metrics.name}}}", *flags)
-    return Part(name=name, binary="tests/program.py", flags=flags, metrics=metrics, **fields)
+    return Part(
+        name=name, binary="tests/program.py", flags=flags, metrics=metrics, **(defaults | fields)
+    )
 
 
 class Watched:
@@ -87,12 +93,16 @@ def part() -> Callable[..., Part]:
 
 
 @pytest.fixture
-def make_status(tmp_path: Path) -> Callable[..., Status]:
-    def make(name: str = "product", **fields: Any) -> Status:
-        log = PartLog(tmp_path / "logs" / f"{name}.log")
-        return Status(make_part(name), log, "127.0.0.1:50051", **fields)
+def make_status(tmp_path: Path) -> Iterator[Callable[..., Status]]:
+    logs: list[PartLog] = []
 
-    return make
+    def make(name: str = "product", **fields: Any) -> Status:
+        logs.append(PartLog(tmp_path / "logs" / f"{name}.log"))
+        return Status(make_part(name), logs[-1], "127.0.0.1:50051", **fields)
+
+    yield make
+    for log in logs:
+        log.close()
 
 
 def wait_until_gone(pid: int) -> bool:
@@ -115,10 +125,11 @@ def gone() -> Callable[[int], bool]:
 class RunningShop:
     """A shop as a process of its own; its progress is read line by line."""
 
-    def __init__(self, specs: dict[str, Any], flags: list[str], **popen: Any) -> None:
-        command = [sys.executable, str(HERE / "driver.py"), json.dumps(specs), *flags]
+    def __init__(self, specs: dict[str, Any] | None, flags: list[str], **popen: Any) -> None:
+        driver = ["real.py"] if specs is None else ["driver.py", json.dumps(specs)]
+        command = [sys.executable, str(HERE / driver[0]), *driver[1:], *flags]
         popen = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE} | popen
-        self.process = Popen(command, text=True, **popen)
+        self.process = Popen(command, text=True, **popen)  # noqa: S603 - our own
         self.lines: list[str] = []
 
     def read_until(self, text: str) -> str:
@@ -142,7 +153,7 @@ class RunningShop:
 def shop(tmp_path: Path) -> Iterator[Callable[..., RunningShop]]:
     started: list[RunningShop] = []
 
-    def start(specs: dict[str, Any], *flags: str, **popen: Any) -> RunningShop:
+    def start(specs: dict[str, Any] | None, *flags: str, **popen: Any) -> RunningShop:
         flags = ("--ports", "auto", *flags) if "--ports" not in flags else flags
         if "--ephemeral" not in flags and "--data" not in flags:
             flags = (*flags, "--data", str(tmp_path / "data"))

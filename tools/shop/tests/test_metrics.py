@@ -37,7 +37,9 @@ def test_a_quantile_lies_in_the_bucket_of_the_true_one(values: list[float], q: f
 def test_a_higher_quantile_is_never_less(values: list[float], q: float, r: float) -> None:
     low = histogram(values).quantile(min(q, r))
     high = histogram(values).quantile(max(q, r))
-    assert low is not None and high is not None and low <= high + 1e-12
+    assert low is not None
+    assert high is not None
+    assert low <= high + 1e-12
 
 
 @given(observations, observations, quantiles)
@@ -126,4 +128,5 @@ def test_the_quantile_forgets_what_is_older_than_ten_seconds() -> None:
     history.add(Sample(15, {}, Histogram((0.1, 1.0, math.inf), (0, 50, 50)), {}))
     history.add(Sample(20, {}, Histogram((0.1, 1.0, math.inf), (10, 60, 60)), {}))
     worst = history.quantile(0.99)
-    assert worst is not None and worst <= 0.1
+    assert worst is not None
+    assert worst <= 0.1

@@ -120,4 +120,3 @@ async def test_a_command_that_is_not_there_is_told(start: Start, tmp_path: Path)
 def test_an_end_is_described() -> None:
     assert describe_exit(3) == "exited with code 3"
     assert describe_exit(-9) == "killed by SIGKILL"
-

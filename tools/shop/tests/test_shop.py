@@ -1,15 +1,10 @@
 """The shop as a user starts it: a process of its own, with small real parts."""
 
 import os
-import pty
 import signal
 import socket
-import struct
-import termios
 from collections.abc import Callable
-from fcntl import ioctl
 from pathlib import Path
-from subprocess import DEVNULL
 from typing import Any
 
 import pytest
@@ -36,9 +31,7 @@ def test_a_good_run_ends_with_zero_and_a_summary(shop: Start) -> None:
         (["--items", "0"], "a made no progress: items is still 0"),
     ],
 )
-def test_a_bad_run_ends_with_one_and_the_reason(
-    shop: Start, flags: list[str], reason: str
-) -> None:
+def test_a_bad_run_ends_with_one_and_the_reason(shop: Start, flags: list[str], reason: str) -> None:
     spec = {"a": {"flags": ["--items", "3", *flags], "progress": True}}
     code, out, _ = shop(spec, "--for", "1s").end()
     assert code == 1
@@ -159,60 +152,3 @@ def test_wrong_flags_are_told(shop: Start) -> None:
     code, _, err = shop(GOOD, "--ephemeral", "--data", "x").end()
     assert code == 2
     assert "exclude each other" in err
-
-
-class Terminal:
-    """A real terminal of 100 columns."""
-
-    def __init__(self) -> None:
-        self.ours, self.theirs = pty.openpty()
-        ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-        self.seen = b""
-
-    def read_until(self, text: bytes, *, start: int = 0) -> None:
-        while text not in self.seen[start:]:
-            self.seen += os.read(self.ours, 65536)
-
-    def press(self, key: bytes) -> int:
-        os.write(self.ours, key)
-        return len(self.seen)
-
-    def modes(self) -> list[Any]:
-        return termios.tcgetattr(self.theirs)
-
-
-def test_on_a_terminal_there_is_a_screen_with_keys(shop: Start) -> None:
-    terminal = Terminal()
-    before = terminal.modes()
-    ends = {"stdin": terminal.theirs, "stdout": terminal.theirs, "stderr": DEVNULL}
-    env = os.environ | {"TERM": "xterm-256color"}
-    running = shop(GOOD, env=env, start_new_session=True, **ends, preexec_fn=own_terminal)
-    terminal.read_until(b"all healthy")
-    terminal.read_until(b"log of all parts")
-    assert terminal.modes() != before
-    terminal.read_until(b"log of a ", start=terminal.press(b"l"))
-    terminal.read_until(b"log of b ", start=terminal.press(b"2"))
-    terminal.read_until(b"log of all parts", start=terminal.press(b"\x1b"))
-    terminal.press(b"q")
-    terminal.read_until(b"Bodega ran for")
-    assert running.process.wait(20) == 0
-    assert terminal.modes() == before
-    assert b"\x1b[?1049l" in terminal.seen
-    assert b"\x1b[?25h" in terminal.seen
-
-
-def own_terminal() -> None:
-    ioctl(0, termios.TIOCSCTTY, 0)
-
-
-def test_the_terminal_is_given_back_when_the_shop_is_terminated(shop: Start) -> None:
-    terminal = Terminal()
-    before = terminal.modes()
-    ends = {"stdin": terminal.theirs, "stdout": terminal.theirs, "stderr": DEVNULL}
-    env = os.environ | {"TERM": "xterm-256color"}
-    running = shop(GOOD, env=env, start_new_session=True, **ends, preexec_fn=own_terminal)
-    terminal.read_until(b"all healthy")
-    running.process.terminate()
-    terminal.read_until(b"Bodega ran for")
-    assert running.process.wait(20) == 0
-    assert terminal.modes() == before

@@ -97,9 +97,7 @@ async def test_a_part_that_is_not_healthy_any_more_says_why(watch: Watch, part: 
         assert shop.status("a").last_error.text == "/readyz: not yet"
 
 
-async def test_a_part_that_never_becomes_healthy_is_started_again(
-    watch: Watch, part: Make
-) -> None:
+async def test_a_part_that_never_becomes_healthy_is_started_again(watch: Watch, part: Make) -> None:
     shop = watch(part("a", "--never-ready"), timing=Timing(start_timeout=1, grace=10))
     async with shop.supervisor.running():
         await shop.until_state("a", State.BACKOFF)

@@ -1,0 +1,71 @@
+"""The shop as it is: the real product server and the real worker."""
+
+import os
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+type Start = Callable[..., Any]
+
+QUICK = {
+    "BODEGA_PRODUCT_WORKER_INTERVAL": "100ms",
+    "BODEGA_PRODUCT_WORKER_BATCH": "50",
+    "BODEGA_PRODUCT_WORKER_CATALOGUE_SIZE": "100",
+}
+
+
+@pytest.fixture
+def real_shop(shop: Start) -> Start:
+    def start(*flags: str, **env: str) -> Any:
+        return shop(None, *flags, env=os.environ | QUICK | env)
+
+    return start
+
+
+def test_a_fresh_shop_runs_well(real_shop: Start, tmp_path: Path) -> None:
+    data = tmp_path / "a folder #1"
+    code, out, err = real_shop("--for", "2s", "--data", str(data)).end(60)
+    assert code == 0, out + err
+    assert "product-worker: healthy" in out
+    assert re.search(r"product-worker: \d+ batches · 100 inserted", out), out
+    assert (data / "product.db").exists()
+
+
+def test_the_catalogue_is_kept_from_run_to_run(real_shop: Start) -> None:
+    assert real_shop("--for", "1s").end(60)[0] == 0
+    code, out, err = real_shop("--for", "1s").end(60)
+    assert code == 0, out + err
+    assert " 0 inserted" in out
+
+
+def test_the_shop_survives_a_server_that_is_killed(real_shop: Start) -> None:
+    running = real_shop()
+    product = running.pid_of("product")
+    running.read_until("product-worker: healthy")
+    os.kill(product, signal.SIGKILL)
+    running.read_until("product: restarting")
+    running.read_until("product: healthy")
+    running.process.send_signal(signal.SIGTERM)
+    code, out, err = running.end(60)
+    assert code == 0, out + err
+    assert "product-worker: restarting" not in out
+
+
+def test_a_worker_that_has_read_its_file_is_done(real_shop: Start, tmp_path: Path) -> None:
+    catalogue = tmp_path / "catalogue.csv"
+    rows = "".join(f"sku-{n},Name {n},1.50,EUR,in_stock\n" for n in range(300))
+    catalogue.write_text("sku,name,price,currency,status\n" + rows)
+    # A relative path is of the folder that the user is in.
+    code, out, err = real_shop(
+        *("--for", "1s"),
+        BODEGA_PRODUCT_WORKER_SOURCE=catalogue.name,
+        BUILD_WORKING_DIRECTORY=str(tmp_path),
+    ).end(60)
+    assert code == 0, out + err
+    assert "product-worker: done" in out
