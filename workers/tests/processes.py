@@ -25,6 +25,7 @@ class Program:
         self.process = process
         self.events: list[Event] = []
         self.text = ""
+        self._said_all = False
         self._changed = asyncio.Condition()
         self._reading = asyncio.ensure_future(self._read())
 
@@ -51,7 +52,7 @@ class Program:
     async def event(self, name: str) -> Event:
         """Wait until it logs that."""
         async with asyncio.timeout(TIMEOUT_SECONDS), self._changed:
-            await self._changed.wait_for(lambda: self.named(name) or self._reading.done())
+            await self._changed.wait_for(lambda: self.named(name) or self._said_all)
         found = self.named(name)
         assert found, f"it ended without {name!r}: {self.text}"
         return found[0]
@@ -78,6 +79,9 @@ class Program:
                 if line.startswith(b"{"):
                     self.events.append(json.loads(line))
                 self._changed.notify_all()
+        async with self._changed:
+            self._said_all = True
+            self._changed.notify_all()
 
 
 class ProductServers:
