@@ -1,18 +1,18 @@
-"""Which RPCs are let in at all: those in time, and no more than the server can run."""
+"""Which RPCs are let in at all."""
 
 from contextlib import aclosing
 from typing import Any
 
 import grpc
 
-from runtime.call import Context
-from runtime.errors import ResourceExhausted
+from runtime.call import Context, current_call
+from runtime.errors import ResourceExhausted, Unavailable
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
 
 
 class Admission:
-    """Refuses an RPC whose deadline has passed, and RPCs above the limit of the server.
+    """Refuses RPCs whose deadline has passed, those above the limit, all in a drain.
 
     The limit is counted here because the native engine has none of its own. gRPC's own
     services stay outside: an overloaded server must still answer its health check.
@@ -28,7 +28,7 @@ class Admission:
             return handler
 
         async def admitted(request: Any, context: Context) -> Any:
-            if self._running >= self._limit or context.time_remaining() == 0:
+            if self._running >= self._limit or context.time_remaining() == 0 or is_stopping():
                 await self._refuse(context)
             self._running += 1
             try:
@@ -44,7 +44,7 @@ class Admission:
             return handler
 
         async def admitted(request: Any, context: Context) -> Any:
-            if self._running >= self._limit or context.time_remaining() == 0:
+            if self._running >= self._limit or context.time_remaining() == 0 or is_stopping():
                 await self._refuse(context)
             self._running += 1
             try:
@@ -59,5 +59,14 @@ class Admission:
     async def _refuse(self, context: Context) -> None:
         if context.time_remaining() == 0:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
+        if is_stopping():
+            message = "the server is stopping"
+            raise Unavailable(message, reason="SERVER_STOPPING")
         message = f"the server runs {self._limit} RPCs already"
         raise ResourceExhausted(message, reason="TOO_MANY_RPCS")
+
+
+def is_stopping() -> bool:
+    """Whether the server of the current RPC drains."""
+    call = current_call.get()
+    return call is not None and call.stopping.is_set()

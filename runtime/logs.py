@@ -31,7 +31,8 @@ def configure(level: str = "info", log_format: Format = "auto") -> None:
         ],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        # Not cached: tests capture and reconfigure, and success is not logged.
+        cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler()
     handler.setFormatter(_formatter(console=console))

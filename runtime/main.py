@@ -1,7 +1,7 @@
 """How a process begins and ends."""
 
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,19 @@ class StartError(Exception):
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a program on uvloop. A StartError ends it with its text and exit code 1."""
+    """Run a program on uvloop. A StartError, in a group or not, ends it with its text and 1."""
+    reasons: list[str] = []
     try:
         uvloop.run(main)
-    except StartError as error:
-        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+    except* StartError as group:
+        reasons = [str(error) for error in _leaves(group)]
+    if reasons:
+        sys.exit("\n".join(f"{Path(sys.argv[0]).stem}: {reason}" for reason in reasons))
+
+
+def _leaves(group: BaseExceptionGroup[StartError]) -> Iterator[StartError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -13,6 +13,7 @@ from grpc import aio
 from runtime import codec
 from runtime.call import Call, Context, current_call
 from runtime.endless import is_endless, until_stopped
+from runtime.in_flight import InFlight
 from runtime.method import Method
 from runtime.middleware import (
     Middleware,
@@ -35,11 +36,13 @@ class Registrar:
         service: ServiceDescriptor,
         middleware: Sequence[Middleware],
         stopping: asyncio.Event,
+        in_flight: InFlight,
     ) -> None:
         self._server = server
         self._service = service
         self._middleware = middleware
         self._stopping = stopping
+        self._in_flight = in_flight
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Ignore them: generated code registers the same methods by name as well."""
@@ -95,31 +98,37 @@ class Registrar:
         return until_stopped(found, self._stopping) if is_endless(found) else found
 
     def _scoped_unary(self, method: Method, handler: UnaryHandler) -> UnaryHandler:
-        stopping = self._stopping
+        stopping, in_flight = self._stopping, self._in_flight
 
         async def scoped(request: Any, context: Context) -> Any:
             call = Call(method, context, stopping)
             # Never reset: each RPC runs in a task, hence a context, of its own.
             current_call.set(call)
+            counts = in_flight.begin()
             try:
                 return await handler(request, context)
             finally:
                 call.context = None
+                if counts:
+                    in_flight.end()
 
         return scoped
 
     def _scoped_stream(self, method: Method, handler: StreamHandler) -> StreamHandler:
-        stopping = self._stopping
+        stopping, in_flight = self._stopping, self._in_flight
 
         async def scoped(request: Any, context: Context) -> AsyncGenerator[Any]:
             call = Call(method, context, stopping)
             current_call.set(call)
+            counts = in_flight.begin()
             try:
                 async with aclosing(handler(request, context)) as responses:
                     async for response in responses:
                         yield response
             finally:
                 call.context = None
+                if counts:
+                    in_flight.end()
 
         return scoped
 

@@ -4,7 +4,8 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from time import monotonic
 from typing import Any, override
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -14,8 +15,9 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 
 from runtime.chain import default_chain
 from runtime.endless import endless
-from runtime.engine import Engine, TlsFiles, add_port, make_server
+from runtime.engine import Engine, TlsFiles, add_port, make_server, resolve
 from runtime.health import Health
+from runtime.in_flight import InFlight
 from runtime.logs import get_logger
 from runtime.main import StartError
 from runtime.middleware import Middleware
@@ -37,6 +39,11 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 )
 
+# The native engine closes its connections without writing first what it was given last: of
+# the RPCs that end in a drain, a fifth would lose their answers (0.5.0). It has no way to
+# wait until all is written, so we give it this long; it needs a thousandth of that.
+WRITE_SECONDS = 0.1
+
 log = get_logger(__name__)
 
 
@@ -52,9 +59,11 @@ class Server:
     ) -> None:
         self._settings = settings
         self._middleware = default_chain(settings) if middleware is None else middleware
+        self._engine = resolve(settings.engine, tls=settings.tls is not None)
         self._server = make_server(settings.engine, tls=settings.tls, options=OPTIONS)
         self._services: list[str] = []
         self.health = Health() if health is None else health
+        self._in_flight = InFlight()
         self.stopping = asyncio.Event()
 
     def add[S](
@@ -65,7 +74,10 @@ class Server:
         PolicyError where an RPC has no policy, or one that the chain cannot enforce;
         TypeError where a method is not asynchronous.
         """
-        adder(servicer, Registrar(self._server, service, self._middleware, self.stopping))
+        registrar = Registrar(
+            self._server, service, self._middleware, self.stopping, self._in_flight
+        )
+        adder(servicer, registrar)
         self._services.append(service.full_name)
 
     @asynccontextmanager
@@ -89,22 +101,23 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         async with self.running() as address:
-            log.info("serving", address=address, engine=self._engine_name)
+            log.info("serving", address=address, engine=str(self._engine))
             await stop.wait()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
             log.info("draining", grace=self._settings.grace.total_seconds())
         log.info("stopped")
 
-    @property
-    def _engine_name(self) -> str:
-        return type(self._server).__module__
-
     async def _drain(self) -> None:
-        """Say NOT_SERVING, end the endless streams, stop accepting, let the rest finish."""
+        """Say NOT_SERVING, end the endless streams, let nothing in, let the rest finish."""
         self.health.drain()
         self.stopping.set()
-        await self._server.stop(self._settings.grace.total_seconds())
+        grace = self._settings.grace.total_seconds()
+        end = monotonic() + grace
+        if self._engine is Engine.NATIVE:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._in_flight.drain(WRITE_SECONDS), grace)
+        await self._server.stop(max(0.0, end - monotonic()))
 
     def _bind(self) -> str:
         listen = self._settings.listen

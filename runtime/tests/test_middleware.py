@@ -203,7 +203,7 @@ async def test_more_rpcs_than_the_limit_are_refused(serve_echo: ServeEcho, kind:
     with pytest.raises(aio.AioRpcError) as caught:
         await stub.call(kind, "a")
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert sample(echo, kind, "in_flight") == 1
+    await eventually(lambda: sample(echo, kind, "in_flight") == 1)
     running.cancel()
     await echo.ended.wait()
     assert echo.runs == 1
