@@ -19,7 +19,7 @@ class ChangeHub:
 
     def __init__(self) -> None:
         self._revision = 0
-        self._waiting = 0
+        self.waiting = 0
         self._moved = asyncio.Event()
 
     def advance(self, revision: int) -> None:
@@ -31,19 +31,19 @@ class ChangeHub:
 
     async def wait_past(self, revision: int) -> None:
         """Return once a later revision is committed."""
-        self._waiting += 1
+        self.waiting += 1
         try:
             while self._revision <= revision:
                 await self._moved.wait()
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     async def follow(self, newest: Callable[[], Awaitable[int]], every: timedelta) -> None:
         """Ask for the newest revision again and again, for what other replicas commit."""
         is_away = False
         while True:
             await asyncio.sleep(every.total_seconds())
-            if not self._waiting:
+            if not self.waiting:
                 continue
             try:
                 self.advance(await newest())

@@ -63,7 +63,8 @@ def fetch_products(
 def _slice_end(connection: Connection, order: Order, after: Key | None) -> Key | None:
     """Return the key of the last product of the slice; None where the listing ends before."""
     shape = _Shape(order, (), after is not None, has_end=False)
-    row = connection.execute(_select_end(shape), _key_values("after", after)).first()
+    values = {"passed_over": _SLICE - 1} | _key_values("after", after)
+    row = connection.execute(_select_end(shape), values).first()
     return None if row is None else tuple(row)
 
 
@@ -97,7 +98,7 @@ def _select_products(shape: _Shape) -> Select[Any]:
 
 @cache
 def _select_end(shape: _Shape) -> Select[Any]:
-    return _between(select(*_columns(shape.order)), shape).offset(_SLICE - 1).limit(1)
+    return _between(select(*_columns(shape.order)), shape).offset(bindparam("passed_over")).limit(1)
 
 
 def _between(query: Select[Any], shape: _Shape) -> Select[Any]:

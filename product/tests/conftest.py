@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 import pytest
 from grpc import aio
@@ -9,12 +8,11 @@ from product.changes import ChangeHub
 from product.service import Catalogue
 from product.servicer import ProductServicer
 from product.store import Store
+from runtime.client import connect
 from runtime.database import Database, open_database
 from runtime.migrate import upgrade
-
-if TYPE_CHECKING:
-    # Imported before pytest knows it as a plugin, its asserts would stay as they are.
-    from runtime.testing.rpc import Serve
+from runtime.server import Server
+from runtime.settings import ServerSettings
 
 pytest_plugins = ["runtime.testing.databases", "runtime.testing.rpc"]
 
@@ -51,11 +49,25 @@ def catalogue(sqlite_database: Database, hub: ChangeHub) -> Catalogue:
 
 
 @pytest.fixture
-async def channel(serve: Serve, catalogue: Catalogue) -> aio.Channel:
-    """On both engines."""
-    return await serve(
-        product_pb2_grpc.add_ProductServiceServicer_to_server, ProductServicer(catalogue), SERVICE
-    )
+async def server(server_settings: ServerSettings, catalogue: Catalogue) -> Server:
+    """With each engine in turn; not yet serving."""
+    made = Server(server_settings)
+    servicer = ProductServicer(catalogue)
+    made.add(product_pb2_grpc.add_ProductServiceServicer_to_server, servicer, SERVICE)
+    return made
+
+
+@pytest.fixture
+async def address(server: Server) -> AsyncIterator[str]:
+    """Where the server serves until the test ends."""
+    async with server.running() as address:
+        yield address
+
+
+@pytest.fixture
+async def channel(address: str) -> AsyncIterator[aio.Channel]:
+    async with connect(address, SERVICE) as opened:
+        yield opened
 
 
 @pytest.fixture

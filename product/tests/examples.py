@@ -1,14 +1,19 @@
 """What the tests have in common: products to send, and a reader of the errors that come back."""
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from google.type import money_pb2
 from grpc import aio
 
-from bodega.product.v1 import product_pb2
+from bodega.product.v1 import product_pb2, product_pb2_grpc
 from product.model import Draft
+
+if TYPE_CHECKING:
+    # Its methods await; only type checkers know it.
+    type Stub = product_pb2_grpc.ProductServiceAsyncStub
 
 EURO = "EUR"
 
@@ -49,6 +54,19 @@ def batch(
 async def stream[T](*items: T) -> AsyncIterator[T]:
     for item in items:
         yield item
+
+
+async def next_of[R: Message](call: aio.UnaryStreamCall[Any, R]) -> R:
+    """Return the next message of a stream, which must not end."""
+    response = await call.read()
+    assert response is not aio.EOF
+    return cast("R", response)
+
+
+def raw(channel: aio.Channel, method: str, *, streams: bool = False) -> Any:
+    """Return a method that takes and gives bytes."""
+    make: Any = channel.stream_unary if streams else channel.unary_unary
+    return make(f"/bodega.product.v1.ProductService/{method}")
 
 
 class Failure:

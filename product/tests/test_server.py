@@ -1,0 +1,148 @@
+"""The server as a process: started, fed, stopped and killed."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from bodega.product.v1 import product_pb2 as pb
+from bodega.product.v1 import product_pb2_grpc
+from product.tests.examples import batch, message
+
+if TYPE_CHECKING:
+    from product.tests.examples import Stub
+
+ANY_PORT = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+
+
+async def start(*flags: str, home: Path) -> Process:
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("BODEGA_")},
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "XDG_STATE_HOME": str(home),
+    }
+    command = (sys.executable, "-m", "product.server", "--log-format", "json", *flags)
+    return await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
+
+
+async def event(process: Process, name: str) -> dict[str, str]:
+    """Return the next line of the log with this event."""
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        while line := await process.stderr.readline():
+            found: dict[str, str] = json.loads(line)
+            if found["event"] == name:
+                return found
+    raise AssertionError(f"the process ended before {name}")
+
+
+@asynccontextmanager
+async def running(*flags: str, home: Path) -> AsyncIterator[tuple[Process, Stub]]:
+    process = await start(*ANY_PORT, *flags, home=home)
+    try:
+        address = (await event(process, "serving"))["address"]
+        async with grpc.aio.insecure_channel(address) as channel:
+            yield process, product_pb2_grpc.ProductServiceStub(channel)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def ended(*flags: str, home: Path) -> tuple[int | None, str, str]:
+    process = await start(*flags, home=home)
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_it_needs_no_flags_keeps_its_data_and_ends_on_sigterm(tmp_path: Path) -> None:
+    async with running(home=tmp_path) as (process, stub):
+        created = await stub.CreateProduct(pb.CreateProductRequest(product=message("A")))
+        watched = stub.WatchProducts(pb.WatchProductsRequest(after_revision=-1))
+        await watched.read()
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(grpc.aio.AioRpcError) as stopped:
+            await watched.read()
+        assert stopped.value.code() == grpc.StatusCode.UNAVAILABLE
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
+    assert (tmp_path / "bodega" / "product.db").stat().st_mode & 0o777 == 0o600
+    async with running(home=tmp_path) as (_, stub):
+        found = await stub.GetProduct(pb.GetProductRequest(id=created.product.id))
+        assert found.product == created.product
+
+
+async def test_killed_in_the_middle_of_an_import_it_holds_each_product_once_after_the_next(
+    tmp_path: Path,
+) -> None:
+    batches = [
+        batch(f"b{number}", [message(f"S{number}-{row}") for row in range(50)])
+        for number in range(40)
+    ]
+
+    async def broken_off(process: Process) -> AsyncIterator[pb.ImportProductsRequest]:
+        for number, each in enumerate(batches):
+            yield each
+            if number == 20:
+                process.kill()
+
+    async def whole() -> AsyncIterator[pb.ImportProductsRequest]:
+        for each in batches:
+            yield each
+
+    async with running(home=tmp_path) as (process, stub):
+        call = stub.ImportProducts(broken_off(process))
+        assert await call.code() == grpc.StatusCode.UNAVAILABLE
+    async with running(home=tmp_path) as (_, stub):
+        response = await stub.ImportProducts(whole())
+        assert response.inserted_count == 2000
+        assert response.updated_count == response.rejected_count == 0
+        chunks = stub.StreamProducts(pb.StreamProductsRequest())
+        skus = [each.sku async for chunk in chunks for each in chunk.products]
+    assert sorted(skus) == sorted(each.sku for part in batches for each in part.products)
+
+
+async def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    host, port = listener.sockets[0].getsockname()
+    async with listener:
+        code, _, err = await ended(*ANY_PORT, "--listen", f"{host}:{port}", home=tmp_path)
+    assert code == 1
+    assert f"--listen {host}:{port}: address already in use" in err
+
+
+async def test_a_bad_flag_is_named(tmp_path: Path) -> None:
+    code, _, err = await ended("--database", "mysql://x/y", home=tmp_path)
+    assert code == 2
+    assert err == "server: --database: must start with sqlite:/// or postgresql://\n"
+
+
+async def test_the_help_tells_each_flag_and_its_default(tmp_path: Path) -> None:
+    code, out, err = await ended("--help", home=tmp_path)
+    assert (code, err) == (0, "")
+    for flag in ("--database", "--migrate", "--watch-poll", "--listen", "--engine"):
+        assert flag in out
+    assert "default 127.0.0.1:50051" in out
+
+
+async def test_an_empty_postgresql_database_is_refused_until_it_is_migrated(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    code, _, err = await ended(*ANY_PORT, "--database", postgres_url, home=tmp_path)
+    assert code == 1
+    assert "--migrate" in err
+    async with running("--database", postgres_url, "--migrate", home=tmp_path) as (_, stub):
+        created = await stub.CreateProduct(pb.CreateProductRequest(product=message("A")))
+    async with running("--database", postgres_url, home=tmp_path) as (_, stub):
+        found = await stub.GetProduct(pb.GetProductRequest(id=created.product.id))
+        assert found.product == created.product
