@@ -12,8 +12,13 @@ LayerInfo = provider(
     },
 )
 
-# The base layer is made of files of the Debian root; elsewhere there are none.
-_COMPATIBLE = [] if DEBIAN_ROOT else ["//bazel/image:needs_BODEGA_TOOLCHAIN=debian"]
+def needs_debian_root():
+    """Returns the target_compatible_with of what is made of the Debian root's own files.
+
+    Elsewhere there are none: Bazel then leaves such a target out of `//...`, and where it is asked
+    for by name gives the constraint as the reason.
+    """
+    return [] if DEBIAN_ROOT else ["//bazel/image:needs_BODEGA_TOOLCHAIN=debian"]
 
 # Debian's interpreter looks here by itself, so that .pth files and entry points work too.
 _SITE_PACKAGES = "usr/local/lib/python3.14/dist-packages"
@@ -73,7 +78,7 @@ def debian_layer(name, **kwargs):
         name: the target's name.
         **kwargs: `packages`, a file that lists them, and what all rules take.
     """
-    _debian_layer(name = name, target_compatible_with = _COMPATIBLE, **kwargs)
+    _debian_layer(name = name, target_compatible_with = needs_debian_root(), **kwargs)
 
 def _place(file, import_roots):
     """Returns (layer, path in it) of a file of the runfiles; no layer for what stays out."""
@@ -215,7 +220,7 @@ def python_image(name, binary, module, repository, title, **kwargs):
         binary = binary,
         module = module,
         repository = repository,
-        target_compatible_with = _COMPATIBLE,
+        target_compatible_with = needs_debian_root(),
         title = title,
         **kwargs
     )
@@ -223,5 +228,6 @@ def python_image(name, binary, module, repository, title, **kwargs):
         name = name + "_archive",
         srcs = [name],
         output_group = "archive",
+        target_compatible_with = needs_debian_root(),
         visibility = kwargs.get("visibility"),
     )

@@ -73,7 +73,8 @@ def read_entry(path: Path) -> Entry | None:
         return Link(str(path.readlink()))
     if path.is_dir():
         return None
-    return File(path.read_bytes(), executable=bool(path.stat().st_mode & stat.S_IXUSR))
+    program = path.suffix != ".py" and bool(path.stat().st_mode & stat.S_IXUSR)
+    return File(path.read_bytes(), executable=program)
 
 
 def package_entries(package: debian.Package, root: Path) -> dict[PurePosixPath, Entry]:

@@ -29,6 +29,13 @@ class Image:
         """What a pull downloads, in bytes."""
         return sum(layer["size"] for layer in (self.manifest["config"], *self.manifest["layers"]))
 
+    def read(self, layer: int, path: str) -> bytes:
+        """Return a file of a layer."""
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(self.layers[layer]))) as tar:
+            file = tar.extractfile(path)
+            assert file is not None, path
+            return file.read()
+
     def members(self, layer: int) -> dict[str, tarfile.TarInfo]:
         """Return a layer's entries by path."""
         with tarfile.open(fileobj=io.BytesIO(gzip.decompress(self.layers[layer]))) as tar:

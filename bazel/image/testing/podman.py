@@ -36,9 +36,7 @@ def enter_private_network() -> None:
     os.unshare(os.CLONE_NEWNET)
     request = struct.Struct("16sh14x")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        name, flags = request.unpack(
-            fcntl.ioctl(control, SIOCGIFFLAGS, request.pack(b"lo", 0))
-        )
+        name, flags = request.unpack(fcntl.ioctl(control, SIOCGIFFLAGS, request.pack(b"lo", 0)))
         fcntl.ioctl(control, SIOCSIFFLAGS, request.pack(name, flags | IFF_UP))
 
 
@@ -65,7 +63,7 @@ class Podman:
 
     def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run podman, come what may."""
-        return subprocess.run(
+        return subprocess.run(  # noqa: S603
             [*self._command, *arguments],
             env=self._env,
             text=True,
@@ -89,6 +87,10 @@ class Podman:
         """Run a Python program inside a container, and return the JSON that it prints."""
         return json.loads(self("exec", container, "/usr/bin/python3.14", "-c", program))
 
+    def inspect(self, image: str) -> Any:
+        """Return what podman knows of an image."""
+        return json.loads(self("image", "inspect", image))
+
     def terminate(self, container: str) -> int:
         """Send SIGTERM and return the exit code."""
         self("kill", "--signal=TERM", container)
@@ -96,4 +98,4 @@ class Podman:
 
     def clean_up(self) -> None:
         """Remove all containers, and what they mounted."""
-        self("rm", "--all", "--force", "--time=0")
+        self("rm", "--all", "--force", "--time=0", "--volumes")
