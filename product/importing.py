@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Dialect, bindparam, case, func, insert, or_, 
 
 from product.errors import batch_id_reused
 from product.model import Batch, BatchResult, Micros, Product, Rejection
-from product.revision import advance
+from product.revision import advance, count
 from product.tables import import_batches, insert_products, products
 
 _REPLACED = ("name", "description", "currency", "price_minor", "status")
@@ -29,6 +29,7 @@ def import_batch(connection: Connection, batch: Batch, now: Micros) -> BatchResu
     first = last - len(batch.drafts) + 1
     _upsert(connection, batch, first, now)
     result = _result(connection, batch, first, last)
+    count(connection, result.inserted)
     connection.execute(
         _NOTE,
         {

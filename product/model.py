@@ -173,6 +173,13 @@ class ImportSummary:
     rejections: list[tuple[str, Rejection]] = field(default_factory=list)
 
 
+class Extent(NamedTuple):
+    """How far the catalogue goes."""
+
+    revision: int
+    products: int
+
+
 class Change(NamedTuple):
     """A product was stored, or deleted where `product` is None."""
 

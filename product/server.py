@@ -4,6 +4,7 @@ import asyncio
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from product.changes import ChangeHub
+from product.metrics import gauge_for_ever
 from product.service import Catalogue, now_micros
 from product.servicer import ProductServicer
 from product.settings import ProductSettings
@@ -37,12 +38,15 @@ async def serve(settings: ProductSettings) -> None:
                 ProductServicer(Catalogue(store, hub)),
                 SERVICE,
             )
-            async with asyncio.TaskGroup() as jobs:
-                following = jobs.create_task(hub.follow(store.revision, settings.watch_poll))
-                purging = jobs.create_task(purge_for_ever(store, now_micros))
+            async with asyncio.TaskGroup() as group:
+                jobs = [
+                    group.create_task(hub.follow(store.revision, settings.watch_poll)),
+                    group.create_task(gauge_for_ever(store.extent)),
+                    group.create_task(purge_for_ever(store, now_micros)),
+                ]
                 await server.serve_until_stopped()
-                following.cancel()
-                purging.cancel()
+                for job in jobs:
+                    job.cancel()
         finally:
             await database.close()
 

@@ -12,6 +12,7 @@ from product.chunks import CHUNK_SIZE, cut, size_of
 from product.errors import not_found, revision_ahead
 from product.etag import revision_of
 from product.imports import Import
+from product.metrics import count_import
 from product.model import (
     Batch,
     BatchResult,
@@ -221,6 +222,7 @@ class Catalogue:
             await importing.settle()
         if not importing.batches:
             raise refuse("batch_id", "the stream must hold at least one batch")
+        count_import(importing.summary)
         return importing.summary
 
     async def _import_batch(self, batch: Batch) -> BatchResult:

@@ -19,6 +19,7 @@ from product.model import (
     Column,
     CreateRequest,
     Draft,
+    Extent,
     Key,
     Listing,
     Micros,
@@ -96,7 +97,11 @@ class Store:
 
     async def revision(self) -> int:
         """Return the revision of the last change."""
-        return await self._database.read(revision.current, snapshot=False)
+        return (await self.extent()).revision
+
+    async def extent(self) -> Extent:
+        """Return the revision of the last change, and how many products there are."""
+        return await self._database.read(revision.extent, snapshot=False)
 
     async def changes(self, after: int, deletions_after: int, limit: int) -> Changes:
         """Return up to `limit` changes after a revision, deletions after another."""
@@ -130,6 +135,7 @@ def _create(
     inserting = _insert_unless_taken(connection.dialect.name)
     if connection.execute(inserting, product._asdict()).first() is None:
         raise sku_taken(draft.sku)
+    revision.count(connection, 1)
     if request is not None:
         connection.execute(
             insert(create_requests).values(
@@ -192,6 +198,7 @@ def _delete(connection: Connection, product_id: int, at: int | None, now: Micros
         statement = statement.where(products.c.revision == at)
     if connection.execute(statement.returning(products.c.id)).first() is None:
         raise _why_untouched(connection, product_id)
+    revision.count(connection, -1)
     connection.execute(
         insert(product_deletions).values(revision=new, product_id=product_id, delete_time=now)
     )
@@ -204,7 +211,7 @@ def _why_untouched(connection: Connection, product_id: int) -> NotFound | Aborte
 
 
 def _changes(connection: Connection, after: int, deletions_after: int, limit: int) -> Changes:
-    newest = revision.current(connection)
+    newest = revision.extent(connection).revision
     stored = fetch_products(connection, _STORED_AFTER, {"after": after, "limit": limit})
     deleted = connection.execute(
         _DELETED_AFTER, {"after": max(after, deletions_after), "limit": limit}

@@ -50,10 +50,13 @@ product_deletions = Table(
     Column("delete_time", BigInteger, nullable=False),
 )
 
-# One row. Every write begins by raising it: the lock on that row puts the writers in line, and so
-# revisions are committed in their order.
-catalogue_revision = Table(
-    "catalogue_revision", metadata, Column("value", BigInteger, nullable=False)
+# One row. Every write begins by raising the revision: the lock on that row puts the writers in
+# line, and so revisions are committed in their order.
+catalogue = Table(
+    "catalogue",
+    metadata,
+    Column("revision", BigInteger, nullable=False),
+    Column("products", BigInteger, nullable=False),
 )
 
 create_requests = Table(

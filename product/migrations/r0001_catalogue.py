@@ -40,10 +40,12 @@ def _create_products() -> None:
         sa.Column("product_id", sa.BigInteger, nullable=False),
         sa.Column("delete_time", sa.BigInteger, nullable=False),
     )
-    counter = op.create_table(
-        "catalogue_revision", sa.Column("value", sa.BigInteger, nullable=False)
+    catalogue = op.create_table(
+        "catalogue",
+        sa.Column("revision", sa.BigInteger, nullable=False),
+        sa.Column("products", sa.BigInteger, nullable=False),
     )
-    op.bulk_insert(counter, [{"value": 0}])
+    op.bulk_insert(catalogue, [{"revision": 0, "products": 0}])
 
 
 def _create_idempotency() -> None:

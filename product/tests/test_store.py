@@ -307,3 +307,15 @@ async def test_a_failed_write_beside_others_fails_alone(store: Store) -> None:
     )
     assert [isinstance(each, DomainError) for each in results] == [False, True, False]
     assert {each.sku for each in await everything(store)} == {"A", "B", "C"}
+
+
+async def test_the_products_are_counted_whatever_is_written(store: Store) -> None:
+    first = await create(store, "A")
+    await store.import_batch(batch("b1", *"ABCD"), NOW)
+    await store.import_batch(batch("b1", *"ABCD"), NOW)
+    await store.delete(first.id, None, NOW)
+    with pytest.raises(AlreadyExists):
+        await create(store, "B")
+    extent = await store.extent()
+    assert extent.products == len(await everything(store)) == 3
+    assert extent.revision == await store.revision()
