@@ -51,7 +51,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 
 
 async def test_all_output_has_come_when_the_end_is_known(start: Start) -> None:
-    child, output = await start("import sys; print('x' * 300_000); sys.exit('bye')")
+    child, output = await start("import sys; print('x' * 300_000, flush=True); sys.exit('bye')")
     assert await child.wait() == 1
     assert output.data.count(b"x") == 300_000
     assert output.data.endswith(b"bye\n")
