@@ -1,0 +1,1 @@
+"""Measures the services, each figure against another of the same run."""

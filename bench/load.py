@@ -1,0 +1,97 @@
+"""Load from h2load: a client in C, so that it is the server that is measured."""
+
+import asyncio
+import re
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.benchmark import WrongResultError, check_equal
+
+LIMIT_SECONDS = 300
+
+_FINISHED = re.compile(r"^finished in ([0-9.]+)(us|ms|s), ([0-9.]+) req/s", re.MULTILINE)
+_REQUESTS = re.compile(r"^requests: .* ([0-9]+) done, ([0-9]+) succeeded", re.MULTILINE)
+_DATA = re.compile(r"\(([0-9]+)\) data$", re.MULTILINE)
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What h2load reached. `data_bytes` are those of the responses' bodies."""
+
+    seconds: float
+    rate: float
+    succeeded: int
+    data_bytes: int
+
+
+class Call(NamedTuple):
+    """An RPC to make again and again: its path, and a file with the body of its request."""
+
+    path: str
+    body: Path
+
+
+def framed(message: bytes) -> bytes:
+    """Return a message as it stands in the body of an RPC: not compressed, its length, itself."""
+    return struct.pack(">?I", False, len(message)) + message
+
+
+def write_body(file: Path, messages: Iterable[bytes]) -> Path:
+    """Write the body of a request that holds these messages."""
+    with file.open("wb") as body:
+        body.writelines(map(framed, messages))
+    return file
+
+
+async def h2load(
+    program: Path,
+    address: str,
+    call: Call,
+    *,
+    requests: int = 1,
+    clients: int = 1,
+    streams: int = 1,
+) -> Load:
+    """Make the requests over `clients` connections with up to `streams` RPCs at once on each.
+
+    Raises WrongResultError unless all of them were answered with HTTP status 200. The status of
+    the RPC stands in the trailers, which h2load does not read: the caller asks the server.
+    """
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *(f"--requests={requests}", f"--clients={clients}", f"--max-concurrent-streams={streams}"),
+        *("--header=content-type: application/grpc", "--header=te: trailers"),
+        f"--data={call.body}",
+        f"http://{address}{call.path}",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    load = parse(output.decode(errors="replace"))
+    check_equal(f"h2load {call.path}: requests that succeeded", load.succeeded, requests)
+    return load
+
+
+def parse(output: str) -> Load:
+    """Read the summary that h2load prints."""
+    finished, requests = _FINISHED.search(output), _REQUESTS.search(output)
+    data = _DATA.search(output)
+    if finished is None or requests is None or data is None:
+        raise WrongResultError(f"h2load said:\n{output}")
+    return Load(
+        seconds=float(finished[1]) * _SECONDS[finished[2]],
+        rate=float(finished[3]),
+        succeeded=int(requests[2]),
+        data_bytes=int(data[1]),
+    )

@@ -1,0 +1,112 @@
+"""A server in a process of its own: started, asked for what it used, stopped."""
+
+import asyncio
+import json
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.benchmark import WrongResultError
+
+START_SECONDS = 60
+STOP_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A server that listens."""
+
+    address: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that it has used, all threads together."""
+        times = psutil.Process(self.pid).cpu_times()
+        return times.user + times.system
+
+    def peak_bytes(self) -> int:
+        """Return the most memory (resident set) that it ever had."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(kib) * 1024
+
+
+@asynccontextmanager
+async def listening(module: str, *flags: str) -> AsyncIterator[Process]:
+    """Run a module that logs {"event": "serving", "address": …}; end it with SIGTERM.
+
+    Raises WrongResultError where it ends before it serves, or not as it should.
+    """
+    # A session of its own: Ctrl-C is for the benchmark, which then stops its servers.
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, *flags),
+        env=default_environment(),
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    log: deque[bytes] = deque(maxlen=20)
+    reading = None
+    try:
+        address = await _address(process.stderr, log)
+        if address is None:
+            raise WrongResultError(f"{module} did not start:\n{b''.join(log).decode()}")
+        reading = asyncio.create_task(_read(process.stderr, log))
+        yield Process(address, process.pid)
+    finally:
+        code = await _stop(process)
+        if reading is not None:
+            await reading
+    if code != 0:
+        raise WrongResultError(f"{module} ended with {code}:\n{b''.join(log).decode()}")
+
+
+def default_environment() -> dict[str, str]:
+    """Return our environment without any setting of the services or of gRPC."""
+    settings = ("BODEGA_", "GRPC_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(settings)}
+
+
+async def _address(stderr: asyncio.StreamReader, log: deque[bytes]) -> str | None:
+    async with asyncio.timeout(START_SECONDS):
+        async for line in stderr:
+            log.append(line)
+            address = serving_address(line)
+            if address is not None:
+                return address
+    return None
+
+
+def serving_address(line: bytes) -> str | None:
+    """Return the address in the line of the log that says that the server serves."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    match event:
+        case {"event": "serving", "address": str(address)}:
+            return address
+    return None
+
+
+async def _read(stderr: asyncio.StreamReader, log: deque[bytes]) -> None:
+    async for line in stderr:
+        log.append(line)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> int:
+    if process.returncode is None:
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            return await process.wait()
+    except TimeoutError:
+        process.kill()
+        return await process.wait()

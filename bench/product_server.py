@@ -1,0 +1,99 @@
+"""The product server as users start it, and what it says of itself."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from prometheus_client.parser import text_string_to_metric_families
+
+from bench.benchmark import check_equal
+from bench.load import Call, write_body
+from bench.process import Process, listening
+from bodega.product.v1 import product_pb2, product_pb2_grpc
+
+SERVICE = product_pb2.DESCRIPTOR.services_by_name["ProductService"].full_name
+TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ProductServer:
+    """A product server that serves."""
+
+    process: Process
+    metrics: str
+    stub: product_pb2_grpc.ProductServiceAsyncStub
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return self.process.address
+
+    async def handled(self, method: str) -> dict[str, int]:
+        """Return how many calls of a method it counted, by status code."""
+        families = text_string_to_metric_families(await asyncio.to_thread(_scrape, self.metrics))
+        return {
+            sample.labels["code"]: int(sample.value)
+            for family in families
+            for sample in family.samples
+            if sample.name == "bodega_rpc_server_handled_total"
+            and (sample.labels["service"], sample.labels["method"]) == (SERVICE, method)
+        }
+
+    async def count(self) -> int:
+        """Return how many products the catalogue holds, by reading it all."""
+        chunks = self.stub.StreamProducts(product_pb2.StreamProductsRequest())
+        return sum([len(chunk.products) async for chunk in chunks])
+
+
+@asynccontextmanager
+async def product_server(folder: Path, engine: str = "auto") -> AsyncIterator[ProductServer]:
+    """Run `product.server` with its defaults on free ports, its catalogue in the folder."""
+    metrics = f"127.0.0.1:{free_port()}"
+    flags = {
+        "--listen": "127.0.0.1:0",
+        "--metrics-listen": metrics,
+        "--database": f"sqlite:///{folder}/product.db",
+        "--engine": engine,
+    }
+    arguments = [part for flag in flags.items() for part in flag]
+    async with (
+        listening("product.server", *arguments) as process,
+        aio.insecure_channel(process.address) as channel,
+    ):
+        await _check_serving(channel)
+        yield ProductServer(process, metrics, product_pb2_grpc.ProductServiceStub(channel))
+
+
+def write_call(file: Path, method: str, requests: Iterable[bytes]) -> Call:
+    """Return a call of the product service, its request messages written to the file."""
+    return Call(f"/{SERVICE}/{method}", write_body(file, requests))
+
+
+async def _check_serving(channel: aio.Channel) -> None:
+    stub = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
+    asked = health_pb2.HealthCheckRequest(service=SERVICE)
+    answer = await stub.Check(asked, wait_for_ready=True, timeout=TIMEOUT_SECONDS)
+    serving = health_pb2.HealthCheckResponse.SERVING
+    check_equal("health of the product server", answer.status, serving)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _scrape(address: str) -> str:
+    connection = HTTPConnection(address, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()

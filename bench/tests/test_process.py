@@ -1,0 +1,24 @@
+import pytest
+
+from bench.benchmark import WrongResultError
+from bench.process import default_environment, listening, serving_address
+
+
+def test_the_line_that_says_where_a_server_serves_is_found() -> None:
+    assert serving_address(b'{"event": "serving", "address": "127.0.0.1:9"}') == "127.0.0.1:9"
+    assert serving_address(b'{"event": "draining", "grace": 10.0}') is None
+    assert serving_address(b"Traceback (most recent call last):") is None
+
+
+async def test_a_server_that_does_not_start_is_told_with_its_own_words() -> None:
+    with pytest.raises(WrongResultError, match=r"No module named bench\.nobody"):
+        async with listening("bench.nobody"):
+            pass
+
+
+async def test_settings_of_the_services_do_not_reach_the_servers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BODEGA_PRODUCT_ENGINE", "grpcio")
+    monkeypatch.setenv("GRPC_VERBOSITY", "debug")
+    assert not {"BODEGA_PRODUCT_ENGINE", "GRPC_VERBOSITY"} & default_environment().keys()
