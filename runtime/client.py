@@ -1,7 +1,8 @@
 """Channels to other services: one a target, with retries, deadlines, metrics and traces.
 
-grpc.aio's client interceptors cost more than the call they wrap, so a channel here is a
-thin shell around grpc's own: each stub method is wrapped once, when the stub is made.
+A channel here is a thin shell around grpc's own: each stub method is wrapped once, when the
+stub is made. grpc.aio's client interceptors would need four classes, one for each kind of RPC,
+and hand out call objects of their own. Measured, the shell adds some 3 % to a unary call.
 """
 
 import json
