@@ -121,13 +121,14 @@ async def test_a_drain_ends_endless_streams_at_once(server_settings: ServerSetti
     async with connect_after(server, gate) as (stub, stop):
         watching = stub.begin("Count", "a")
         assert await watching.read() == "a"
-        async with asyncio.timeout(5):
-            await stop()
+        draining = asyncio.create_task(stop())
         with pytest.raises(aio.AioRpcError) as caught:
             await watching.read()
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert caught.value.details() == "the server is stopping"
         assert gate.watch_ended.is_set()
+        async with asyncio.timeout(5):
+            await draining
 
 
 async def test_a_client_that_leaves_an_endless_stream_ends_it(serve_echo: ServeEcho) -> None:
@@ -145,10 +146,11 @@ async def test_rpcs_beyond_the_grace_end_as_unavailable(server_settings: ServerS
     async with connect_after(server, gate) as (stub, stop):
         running = stub.begin("Say", "a")
         await gate.began.wait()
-        await stop()
+        draining = asyncio.create_task(stop())
         with pytest.raises(aio.AioRpcError) as caught:
             await running
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        await draining
 
 
 async def test_a_drain_says_not_serving_first(server_settings: ServerSettings) -> None:
@@ -159,11 +161,12 @@ async def test_a_drain_says_not_serving_first(server_settings: ServerSettings) -
         stub = HealthStub(channel)
         watching = stub.Watch(health_pb2.HealthCheckRequest(), timeout=10)
         assert (await watching.read()).status == SERVING
-        await running.__aexit__(None, None, None)
+        draining = asyncio.create_task(running.__aexit__(None, None, None))
         assert (await watching.read()).status == NOT_SERVING
         with pytest.raises(aio.AioRpcError) as caught:
             await watching.read()
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        await draining
 
 
 class connect_after:  # noqa: N801 (used as a function)
