@@ -24,6 +24,7 @@ PARTS = (
         metrics=Port("product-metrics", 9051),
         ready=GrpcHealth(_product, "bodega.product.v1.ProductService"),
         calls=Calls.SERVER,
+        counts=(Count("products", "bodega_product_catalogue_products"),),
     ),
     Part(
         name="product-worker",

@@ -42,6 +42,7 @@ def test_the_catalogue_is_kept_from_run_to_run(real_shop: Start) -> None:
     code, out, err = real_shop("--for", "1s").end(60)
     assert code == 0, out + err
     assert " 0 inserted" in out
+    assert "product: 100 products" in out
 
 
 def test_the_shop_survives_a_server_that_is_killed(real_shop: Start) -> None:
