@@ -1,10 +1,11 @@
 """The API of the catalogue: messages to the domain's terms and back."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from functools import lru_cache
 from typing import Any, override
 
+from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import money_pb2
 
@@ -23,11 +24,14 @@ from product.model import (
 from product.service import Catalogue
 from product.validation import refuse
 from runtime.call import Context
+from runtime.currencies import EXPONENTS
 from runtime.endless import endless
 from runtime.errors import InvalidArgument
 from runtime.money import Money
 from runtime.money_proto import from_proto
 from runtime.money_proto import to_proto as money_to_proto
+
+type Messages = RepeatedCompositeFieldContainer[product_pb2.Product]
 
 _ORDERS = {
     product_pb2.PRODUCT_ORDER_UNSPECIFIED: Order.ID,
@@ -56,9 +60,9 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
         self, request: product_pb2.BatchGetProductsRequest, _context: Context
     ) -> product_pb2.BatchGetProductsResponse:
         found = await self._catalogue.get_many(request.ids)
-        return product_pb2.BatchGetProductsResponse(
-            products=map(to_proto, found.products), missing_ids=found.missing_ids
-        )
+        response = product_pb2.BatchGetProductsResponse(missing_ids=found.missing_ids)
+        _extend(response.products, found.products)
+        return response
 
     @override
     async def ListProducts(
@@ -67,9 +71,9 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
         page = await self._catalogue.list_page(
             _filter(request.filter), _order(request.order_by), request.page_size, request.page_token
         )
-        return product_pb2.ListProductsResponse(
-            products=map(to_proto, page.products), next_page_token=page.next_page_token
-        )
+        response = product_pb2.ListProductsResponse(next_page_token=page.next_page_token)
+        _extend(response.products, page.products)
+        return response
 
     @override
     async def StreamProducts(
@@ -80,8 +84,7 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
         async with aclosing(chunks):
             async for chunk in chunks:
                 response = product_pb2.StreamProductsResponse()
-                for product in chunk:
-                    to_proto(product, response.products.add)
+                _extend(response.products, chunk)
                 yield response
 
     @override
@@ -170,30 +173,50 @@ def _price(message: money_pb2.Money) -> Money | BadPrice:
         return BadPrice(message.currency_code, message.units, message.nanos, error.violations)
 
 
-def to_proto(
-    product: Product, make: Callable[..., product_pb2.Product] = product_pb2.Product
-) -> product_pb2.Product:
-    """Return the product as a message, made by `make` (`add` of a repeated field, say).
+def to_proto(product: Product) -> product_pb2.Product:
+    """Return the product as a message."""
+    messages = product_pb2.StreamProductsResponse().products
+    _extend(messages, (product,))
+    return messages[0]
 
-    An encoded message may be merged into another; the parts that many products share are encoded
-    once. To set them field by field costs more than all the rest, and a stream does nothing else.
+
+def _extend(messages: Messages, products: Iterable[Product]) -> None:
+    """Append the products as messages.
+
+    An encoded message may be merged into another, and even half a price; so what many products
+    share is encoded once. To set it field by field costs more than all the rest, and a stream does
+    nothing else.
     """
-    number, sku, name, text, currency, minor, status, created, updated, revision = product
-    message = make(
-        id=number,
-        sku=sku,
-        name=name,
-        description=text,
-        status=status,
-        etag=etag_of(revision),
-    )
-    message.MergeFromString(_encoded_price(currency, minor) + _encoded_times(created, updated))
-    return message
+    for number, sku, name, text, currency, minor, status, created, updated, revision in products:
+        message = messages.add(
+            id=number,
+            sku=sku,
+            name=name,
+            description=text,
+            status=status,
+            etag=etag_of(revision),
+        )
+        units, fraction = divmod(minor, _MINOR_UNITS[currency])
+        message.MergeFromString(
+            _encoded_units(currency, units)
+            + _encoded_fraction(currency, fraction)
+            + _encoded_times(created, updated)
+        )
 
 
-@lru_cache(8192)
-def _encoded_price(currency: str, minor: int) -> bytes:
-    return product_pb2.Product(price=money_to_proto(Money(currency, minor))).SerializeToString()
+_MINOR_UNITS = {currency: 10**exponent for currency, exponent in EXPONENTS.items()}
+
+
+@lru_cache(16384)
+def _encoded_units(currency: str, units: int) -> bytes:
+    price = money_pb2.Money(currency_code=currency, units=units)
+    return product_pb2.Product(price=price).SerializeToString()
+
+
+@lru_cache(4096)
+def _encoded_fraction(currency: str, fraction: int) -> bytes:
+    price = money_pb2.Money(nanos=money_to_proto(Money(currency, fraction)).nanos)
+    return product_pb2.Product(price=price).SerializeToString()
 
 
 @lru_cache(256)
