@@ -40,6 +40,8 @@ def configure(level: str = "info", log_format: Format = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # Two lines for each look at a schema, which say nothing of this database.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
 
 

@@ -18,10 +18,13 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from runtime.database import parse_url
+from runtime.logs import get_logger
 from runtime.postgres import make_engine
 from runtime.postgres import translated as postgres_translated
 from runtime.sqlite_connection import connect, create_private, driver
 from runtime.sqlite_connection import translated as sqlite_translated
+
+_log = get_logger(__name__)
 
 # How long a start waits for another process that is migrating the same file.
 _LOCK_SECONDS = 60.0
@@ -60,6 +63,7 @@ class Migrations:
         context = self._context(connection, steps)
         with Operations.context(context):
             context.run_migrations()
+        _log.info("schema migrated", before=current or "none", now=self.head)
 
     def require_head(self, connection: Connection) -> None:
         """Raise SchemaError unless the schema is the one the code expects."""
