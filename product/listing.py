@@ -1,15 +1,15 @@
 """Selects a part of a listing in bounded time, however few products the filter lets through."""
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import repeat
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select, tuple_
 
-from product.model import EVERYTHING, Filter, Key, Listing, Order, Product, Slice
+from product.model import EVERYTHING, Filter, Key, Listing, Order, Slice
+from product.reading import fetch_products
 from product.tables import products
 
 # The most products that one slice passes over. On SQLite a read holds up the event loop, with
@@ -17,7 +17,7 @@ from product.tables import products
 _SLICE = 2000
 
 _CONDITIONS: dict[str, ColumnElement[bool]] = {
-    "statuses": products.c.status.in_(bindparam("statuses", expanding=True)),
+    "status_0": products.c.status.in_([bindparam(f"status_{number}") for number in range(3)]),
     "currency": products.c.currency == bindparam("currency"),
     "min_minor": products.c.price_minor >= bindparam("min_minor"),
     "max_minor": products.c.price_minor <= bindparam("max_minor"),
@@ -47,19 +47,6 @@ def select_slice(connection: Connection, listing: Listing, after: Key | None, li
     return Slice(found, order.key(found[-1]) if len(found) == limit else end)
 
 
-def fetch_products(
-    connection: Connection, query: Select[Any], values: Mapping[str, Any]
-) -> list[Product]:
-    """Return the rows of a select of all of a product's columns.
-
-    Numbers and text need nothing done to them, so the driver's own rows are taken: Core's cost as
-    much as the select, and a stream does nothing else.
-    """
-    cursor = connection.execute(query, values).cursor
-    assert cursor is not None  # noqa: S101  (a select has one)
-    return list(map(tuple.__new__, repeat(Product), cursor.fetchall()))
-
-
 def _slice_end(connection: Connection, order: Order, after: Key | None) -> Key | None:
     """Return the key of the last product of the slice; None where the listing ends before."""
     shape = _Shape(order, (), after is not None, has_end=False)
@@ -70,7 +57,9 @@ def _slice_end(connection: Connection, order: Order, after: Key | None) -> Key |
 
 def _values(asked: Filter) -> Iterator[tuple[str, Any]]:
     if asked.statuses:
-        yield "statuses", asked.statuses
+        # Always three of them, so that one statement serves.
+        padded = (*asked.statuses, *asked.statuses[:1] * 3)
+        yield from ((f"status_{number}", padded[number]) for number in range(3))
     if asked.currency:
         yield "currency", asked.currency
     if asked.min_minor is not None:
@@ -91,7 +80,7 @@ def _key_values(name: str, key: Key | None) -> dict[str, Any]:
 
 @cache
 def _select_products(shape: _Shape) -> Select[Any]:
-    conditions = [_CONDITIONS[name] for name in shape.conditions]
+    conditions = [_CONDITIONS[name] for name in shape.conditions if name in _CONDITIONS]
     query = _between(select(products), shape).where(*conditions)
     return query.limit(bindparam("limit"))
 

@@ -10,7 +10,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from product import revision
 from product.errors import etag_stale, not_found, request_id_reused, sku_taken
 from product.importing import import_batch
-from product.listing import fetch_products, select_slice
+from product.listing import select_slice
 from product.model import (
     Batch,
     BatchResult,
@@ -26,6 +26,7 @@ from product.model import (
     Product,
     Slice,
 )
+from product.reading import fetch_products
 from product.tables import (
     create_requests,
     import_batches,
@@ -115,12 +116,12 @@ class Store:
 
 
 def _get(connection: Connection, product_id: int) -> Product | None:
-    row = connection.execute(_BY_ID, {"id": product_id}).first()
-    return None if row is None else Product._make(row)
+    found = fetch_products(connection, _BY_ID, {"id": product_id})
+    return found[0] if found else None
 
 
 def _get_many(connection: Connection, ids: Sequence[int]) -> list[Product]:
-    return fetch_products(connection, _BY_IDS, {"ids": ids})
+    return [Product._make(row) for row in connection.execute(_BY_IDS, {"ids": ids})]
 
 
 def _create(
