@@ -48,7 +48,7 @@
         {
           default = pkgs.mkShell {
             packages = [ (makeBazel pkgs release) ] ++ (with pkgs; [
-              python314 jdk21_headless git cacert nix nodejs_24 zstd
+              python314 jdk21_headless git cacert nix nodejs_24 openssl
               buf bazel-buildtools shellcheck postgresql_18 nghttp2
               umoci skopeo podman crun conmon netavark catatonit
             ]);

@@ -15,6 +15,7 @@ _TOOLS = {
     "netavark": (["--version"], "netavark"),
     "nix": (["--version"], "nix (Nix) 2."),
     "npm": (["--version"], "."),
+    "openssl": (["version"], "OpenSSL 3."),
     "podman": (["--version"], "podman version 5."),
     "postgres": (["--version"], "postgres (PostgreSQL) 18."),
     "shellcheck": (["--version"], "version: 0."),

@@ -18,7 +18,7 @@ BAZEL_VERSION = (ROOT / ".bazelversion").read_text().strip()
 
 TOOLS = {
     f"bazel-{BAZEL_VERSION}",
-    *("python314", "jdk21_headless", "git", "cacert", "nix", "nodejs_24", "zstd"),
+    *("python314", "jdk21_headless", "git", "cacert", "nix", "nodejs_24", "openssl"),
     *("buf", "bazel-buildtools", "shellcheck", "postgresql_18", "nghttp2"),
     *("umoci", "skopeo", "podman", "crun", "conmon", "netavark", "catatonit"),
 }
