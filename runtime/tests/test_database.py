@@ -52,6 +52,19 @@ async def test_a_work_that_fails_does_not_touch_its_neighbours(things: Database)
     assert await things.read(names) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.parametrize("failing", range(3))
+async def test_whichever_work_of_a_group_fails_it_is_undone_whole_and_alone(
+    things: Database, failing: int
+) -> None:
+    # The bad one inserts a name, and then that name again.
+    works = [partial(add, names=[f"{n}"] * (2 if n == failing else 1)) for n in range(3)]
+    outcomes = await asyncio.gather(*map(things.write, works), return_exceptions=True)
+    assert [isinstance(each, IntegrityError) for each in outcomes] == [
+        n == failing for n in range(3)
+    ]
+    assert await things.read(names) == [f"{n}" for n in range(3) if n != failing]
+
+
 async def test_many_writers_lose_nothing(things: Database) -> None:
     await asyncio.gather(*(things.write(partial(add, names=[f"{n:03}"])) for n in range(200)))
     assert await things.read(names) == [f"{n:03}" for n in range(200)]
