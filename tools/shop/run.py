@@ -19,7 +19,8 @@ from tools.shop.status import Status
 from tools.shop.summary import ending_faults, faults, log_tails, summary
 from tools.shop.supervisor import Supervisor
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Sent once to be obeyed, twice by somebody in a hurry.
+_REQUESTS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Run:
@@ -62,15 +63,17 @@ class Run:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._on_signal)
+        for number in _REQUESTS:
+            loop.add_signal_handler(number, self._on_request)
+        # A terminal that hangs up may say so twice, and is in no hurry.
+        loop.add_signal_handler(signal.SIGHUP, self._stop.set)
         try:
             yield
         finally:
-            for number in _SIGNALS:
+            for number in (*_REQUESTS, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
-    def _on_signal(self) -> None:
+    def _on_request(self) -> None:
         if self._scene.ending:
             self._supervisor.hurry()
         self._stop.set()

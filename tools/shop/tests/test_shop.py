@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,17 @@ def test_a_second_signal_kills_at_once(shop: Start, gone: Gone) -> None:
     running.process.send_signal(signal.SIGINT)
     running.end()
     assert gone(pid)
+
+
+def test_a_second_hang_up_leaves_the_parts_their_grace(shop: Start) -> None:
+    running = shop({"a": {"flags": ["--ignore-sigterm"]}}, "--grace", "2s")
+    running.read_until("a: healthy")
+    asked = time.monotonic()
+    running.process.send_signal(signal.SIGHUP)
+    running.read_until("a: stopping")
+    running.process.send_signal(signal.SIGHUP)
+    running.end()
+    assert time.monotonic() - asked >= 2
 
 
 def test_nothing_outlives_a_shop_that_is_killed(shop: Start, gone: Gone) -> None:
