@@ -15,8 +15,10 @@ cleanup() {
 trap cleanup EXIT
 bazel "$fresh" build --config=ci --symlink_prefix=/ //... >/dev/null
 
+# Runfiles are links, and their manifests Bazel's own notes of where those point.
 outputs=execroot/bodega_shop/bazel-out
-find "$fresh/$outputs" -path '*/bin/*' -type f -not -path '*.runfiles/*' -printf '%P\0' | sort -z |
+find "$fresh/$outputs" -path '*/bin/*' -type f -not -path '*.runfiles/*' \
+  -not -name '*.runfiles_manifest' -not -name MANIFEST -printf '%P\0' | sort -z |
   while IFS= read -r -d '' output; do
     cmp -s "$fresh/$outputs/$output" "$standing/$outputs/$output" || echo "differs: $output"
   done
