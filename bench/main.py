@@ -28,6 +28,7 @@ from bench.benchmarks import (
 )
 from bench.machine import this_machine
 from bench.measure import Figure
+from runtime import logs
 
 BENCHMARKS: Mapping[str, ModuleType] = {
     "get_product": get_product,
@@ -147,6 +148,7 @@ def _report(status: Status, name: str, text: str) -> None:
 def main() -> int:
     """Measure, print, and say whether all is well."""
     arguments = parse_arguments()
+    logs.configure("warning")
     console = Console(width=None if sys.stdout.isatty() else PRINTED_WIDTH)
     machine = this_machine(arguments.folder)
     console.print(machine.describe(), highlight=False)
