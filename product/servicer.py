@@ -53,7 +53,9 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
         self, request: product_pb2.GetProductRequest, _context: Context
     ) -> product_pb2.GetProductResponse:
         product = await self._catalogue.get(request.id)
-        return product_pb2.GetProductResponse(product=to_proto(product))
+        response = product_pb2.GetProductResponse()
+        _fill(response.product, product)
+        return response
 
     @override
     async def BatchGetProducts(
@@ -92,7 +94,9 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
         self, request: product_pb2.CreateProductRequest, _context: Context
     ) -> product_pb2.CreateProductResponse:
         product = await self._catalogue.create(_proposal(request.product), request.request_id)
-        return product_pb2.CreateProductResponse(product=to_proto(product))
+        response = product_pb2.CreateProductResponse()
+        _fill(response.product, product)
+        return response
 
     @override
     async def UpdateProduct(
@@ -104,7 +108,9 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
             _proposal(request.product),
             request.update_mask.paths,
         )
-        return product_pb2.UpdateProductResponse(product=to_proto(product))
+        response = product_pb2.UpdateProductResponse()
+        _fill(response.product, product)
+        return response
 
     @override
     async def DeleteProduct(
@@ -173,35 +179,31 @@ def _price(message: money_pb2.Money) -> Money | BadPrice:
         return BadPrice(message.currency_code, message.units, message.nanos, error.violations)
 
 
-def to_proto(product: Product) -> product_pb2.Product:
-    """Return the product as a message."""
-    messages = product_pb2.StreamProductsResponse().products
-    _extend(messages, (product,))
-    return messages[0]
-
-
 def _extend(messages: Messages, products: Iterable[Product]) -> None:
-    """Append the products as messages.
+    for product in products:
+        _fill(messages.add(), product)
+
+
+def _fill(message: product_pb2.Product, product: Product) -> None:
+    """Write the product into an empty message, where it stands in its response.
 
     An encoded message may be merged into another, and even half a price; so what many products
     share is encoded once. To set it field by field costs more than all the rest, and a stream does
     nothing else.
     """
-    for number, sku, name, text, currency, minor, status, created, updated, revision in products:
-        message = messages.add(
-            id=number,
-            sku=sku,
-            name=name,
-            description=text,
-            status=status,
-            etag=etag_of(revision),
-        )
-        units, fraction = divmod(minor, _MINOR_UNITS[currency])
-        message.MergeFromString(
-            _encoded_units(currency, units)
-            + _encoded_fraction(currency, fraction)
-            + _encoded_times(created, updated)
-        )
+    number, sku, name, text, currency, minor, status, created, updated, revision = product
+    units, fraction = divmod(minor, _MINOR_UNITS[currency])
+    message.MergeFromString(
+        _encoded_units(currency, units)
+        + _encoded_fraction(currency, fraction)
+        + _encoded_times(created, updated)
+    )
+    message.id = number
+    message.sku = sku
+    message.name = name
+    message.description = text
+    message.status = status  # type: ignore[assignment]  # numbered as in the API
+    message.etag = etag_of(revision)
 
 
 _MINOR_UNITS = {currency: 10**exponent for currency, exponent in EXPONENTS.items()}
@@ -253,6 +255,5 @@ def _changes_to_proto(changes: Changes) -> product_pb2.WatchProductsResponse:
         if change.product is None:
             response.changes.add(revision=change.revision, deleted_id=change.product_id)
         else:
-            stored = to_proto(change.product)
-            response.changes.add(revision=change.revision, stored=stored)
+            _fill(response.changes.add(revision=change.revision).stored, change.product)
     return response
