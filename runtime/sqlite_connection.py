@@ -76,6 +76,9 @@ def connect(path: Path, *, busy_timeout: float, cache_kib: int, read_only: bool)
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",
+        # At its default of 1000 pages an import would copy nearly the same pages of the indexes
+        # into the file with every second or third commit; this is a log of 16 MB.
+        "wal_autocheckpoint = 4000",
         "foreign_keys = ON",
         f"cache_size = -{cache_kib}",
         f"query_only = {int(read_only)}",
