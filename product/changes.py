@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from runtime.errors import Unavailable
+from runtime.errors import ResourceExhausted, Unavailable
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -48,7 +48,7 @@ class ChangeHub:
             try:
                 self.advance(await newest())
                 is_away = False
-            except Unavailable as error:
+            except (Unavailable, ResourceExhausted) as error:
                 if not is_away:
                     log.warning("changes of other replicas are not seen", error=error.message)
                 is_away = True

@@ -7,7 +7,7 @@ from datetime import timedelta
 from prometheus_client import Counter, Gauge
 
 from product.model import Extent, ImportSummary
-from runtime.errors import Unavailable
+from runtime.errors import ResourceExhausted, Unavailable
 
 EVERY = timedelta(seconds=5)
 
@@ -35,7 +35,7 @@ async def gauge_for_ever(
     while True:
         try:
             found = await extent()
-        except Unavailable:
+        except Unavailable, ResourceExhausted:
             pass  # The health check says so; the gauges keep what was last seen.
         else:
             _PRODUCTS.set(found.products)

@@ -2,7 +2,7 @@ import asyncio
 from datetime import timedelta
 
 from product.changes import ChangeHub
-from runtime.errors import Unavailable
+from runtime.errors import ResourceExhausted, Unavailable
 
 AT_ONCE = timedelta(0)
 
@@ -47,8 +47,11 @@ async def test_nobody_is_asked_while_nobody_waits_and_an_absence_is_survived() -
     async def newest() -> int:
         nonlocal asked
         asked += 1
-        if asked < 3:
-            raise Unavailable("away", reason="DATABASE_AWAY")
+        match asked:
+            case 1:
+                raise Unavailable("away", reason="DATABASE_AWAY")
+            case 2:
+                raise ResourceExhausted("busy", reason="TOO_MANY_QUERIES")
         return asked
 
     following = asyncio.create_task(hub.follow(newest, AT_ONCE))
