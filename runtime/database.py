@@ -1,12 +1,14 @@
 """One interface over the two databases: a store's synchronous Core code, run right on each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from sqlalchemy import Connection, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from runtime import errors
 from runtime.postgres import PostgresDatabase
 from runtime.sqlite import SqliteDatabase
 
@@ -93,8 +95,29 @@ async def open_database(
     SQLite's; `pool_size` is PostgreSQL's. A bad URL is a ValueError; no database, Unavailable.
     """
     parsed = parse_url(url)
-    if parsed.drivername == "sqlite":
-        return SqliteDatabase.open(
-            parsed, busy_timeout=busy_timeout, max_waiting_writes=max_waiting_writes
-        )
-    return await PostgresDatabase.open(parsed, pool_size=pool_size)
+    with opening():
+        if parsed.drivername == "sqlite":
+            return SqliteDatabase.open(
+                parsed, busy_timeout=busy_timeout, max_waiting_writes=max_waiting_writes
+            )
+        return await PostgresDatabase.open(parsed, pool_size=pool_size)
+
+
+@contextmanager
+def opening() -> Iterator[None]:
+    """Raise Unavailable, in the driver's own words, where a database cannot be opened.
+
+    Those words are for whoever starts the program; its clients never hear them.
+    """
+    try:
+        yield
+    except (errors.Unavailable, DBAPIError) as error:
+        message = f"cannot be opened: {_driver_words(error)}"
+        raise errors.Unavailable(message, reason="DATABASE_AWAY") from error
+
+
+def _driver_words(error: BaseException) -> str:
+    """Return the first line of what began it; the later lines are SQL and hints."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -17,7 +17,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
-from runtime.database import parse_url
+from runtime.database import opening, parse_url
 from runtime.logs import get_logger
 from runtime.postgres import make_engine
 from runtime.postgres import translated as postgres_translated
@@ -111,7 +111,7 @@ async def prepare(url: str, package: str, *, migrate: bool | None = None) -> Non
     parsed = parse_url(url)
     if migrate is None:
         migrate = parsed.drivername == "sqlite"
-    with _migrations(package) as migrations:
+    with _migrations(package) as migrations, opening():
         if parsed.drivername == "sqlite":
             await asyncio.to_thread(
                 _prepare_sqlite, Path(parsed.database or ""), migrations, migrate

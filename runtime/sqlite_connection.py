@@ -27,7 +27,7 @@ def translate(error: BaseException) -> BaseException:
     """Return Unavailable for what the caller may try again, and any other error as it is."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     # The low byte is the primary code; errors of the sqlite3 module itself carry none.
-    if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in _AWAY:
+    if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in _AWAY and not isinstance(cause, OSError):
         return error
     away = errors.Unavailable(
         "the database is locked, full or away", reason="DATABASE_AWAY", retry_after=_RETRY_AFTER

@@ -198,3 +198,9 @@ async def test_migrations_may_be_in_a_zip_file(
 async def test_no_server_is_unavailable(tmp_path: Path, package: Package) -> None:
     with pytest.raises(Unavailable):
         await upgrade(f"postgresql://test@/test?host={tmp_path}", package.name)
+
+
+async def test_a_file_that_is_no_database_is_said(tmp_path: Path, package: Package) -> None:
+    (tmp_path / "test.db").write_text("Bought: one mug\n" * 100)
+    with pytest.raises(Unavailable, match=r"^cannot be opened: file is not a database$"):
+        await prepare(f"sqlite:///{tmp_path}/test.db", package.name)

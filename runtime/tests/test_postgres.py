@@ -156,7 +156,12 @@ async def test_no_server_is_unavailable(tmp_path: Path) -> None:
         await open_database(f"postgresql://test@/test?host={tmp_path}")
 
 
-async def test_a_database_that_does_not_exist_is_an_error(postgres_url: str) -> None:
+async def test_a_database_that_does_not_exist_is_said(postgres_url: str) -> None:
     missing = parse_url(postgres_url).set(database="missing")
-    with pytest.raises(Exception, match='database "missing" does not exist'):
+    with pytest.raises(Unavailable, match=r'^cannot be opened: database "missing" does not exist$'):
         await open_database(missing.render_as_string())
+
+
+async def test_a_parameter_that_makes_no_sense_is_said(postgres_url: str) -> None:
+    with pytest.raises(Unavailable, match="cannot be opened: `sslmode` parameter must be one of"):
+        await open_database(f"{postgres_url}&sslmode=perhaps")

@@ -243,15 +243,15 @@ def size(file: Path) -> int:
     return file.stat().st_size
 
 
-async def test_a_path_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+async def test_a_path_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(Unavailable, match=r"^cannot be opened: .*File exists.*file"):
         await open_database(f"sqlite:///{tmp_path}/file/test.db")
 
 
-async def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "test.db").write_text("Bought: one mug\n" * 100)
-    with pytest.raises(Exception, match="file is not a database"):
+    with pytest.raises(Unavailable, match=r"^cannot be opened: file is not a database$"):
         await open_database(f"sqlite:///{tmp_path}/test.db")
 
 
