@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from runtime import errors
-from runtime.sqlite_connection import driver, translate
+from runtime.sqlite_connection import OpenedFile, driver, translate
 
 # Bounds of one transaction: the loop serves nobody else while its works run.
 _MAX_GROUP = 512
@@ -49,8 +49,11 @@ class GroupWriter:
     a device or for another process has a thread: the COMMIT, and a lock that is taken.
     """
 
-    def __init__(self, connection: Connection, *, busy_timeout: float, max_waiting: int) -> None:
+    def __init__(
+        self, connection: Connection, file: OpenedFile, *, busy_timeout: float, max_waiting: int
+    ) -> None:
         self._connection = connection
+        self._file = file
         self._driver = driver(connection)
         self._control = self._driver.cursor().execute
         self._control("PRAGMA busy_timeout = 0")  # On the loop nothing waits; see _begin.
@@ -103,10 +106,12 @@ class GroupWriter:
             write.settle()
 
     async def _begin(self) -> None:
+        self._file.require()
         try:
             self._control("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            # The low byte: another process may be recovering the file (SQLITE_BUSY_RECOVERY).
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
             await self._thread.call(self._begin_patiently)
 
@@ -157,8 +162,8 @@ class GroupWriter:
     def _abandon(self, group: list[_Write], error: Exception) -> None:
         """Undo the transaction and give its failure to all of the group."""
         if not group:
-            # No lock, so no work ran. The others waited for it as long; the last must not wait for
-            # one such time after the other.
+            # No file or no lock, so no work ran. The others waited for the lock as long; the last
+            # must not wait for one such time after the other.
             group.extend(self._waiting)
             self._waiting.clear()
         with suppress(sqlite3.Error):  # Should it fail, the next BEGIN says so.

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
 from runtime.group_commit import GroupWriter
-from runtime.sqlite_connection import connect, create_private, driver, translated
+from runtime.sqlite_connection import OpenedFile, connect, create_private, driver, translated
 
 
 class SqliteDatabase:
@@ -15,7 +15,8 @@ class SqliteDatabase:
 
     dialect = "sqlite"
 
-    def __init__(self, reader: Connection, writer: GroupWriter) -> None:
+    def __init__(self, file: OpenedFile, reader: Connection, writer: GroupWriter) -> None:
+        self._file = file
         self._reader = reader
         self._control = driver(reader).cursor().execute
         self._writer = writer
@@ -28,9 +29,11 @@ class SqliteDatabase:
             create_private(path)
             writing = connect(path, busy_timeout=busy_timeout, cache_kib=32768, read_only=False)
             reading = connect(path, busy_timeout=busy_timeout, cache_kib=16384, read_only=True)
-        return cls(
-            reading, GroupWriter(writing, busy_timeout=busy_timeout, max_waiting=max_waiting_writes)
+            file = OpenedFile(path)
+        writer = GroupWriter(
+            writing, file, busy_timeout=busy_timeout, max_waiting=max_waiting_writes
         )
+        return cls(file, reading, writer)
 
     async def read[T](self, work: Callable[[Connection], T], *, snapshot: bool = True) -> T:
         """See Database.read."""
@@ -50,6 +53,8 @@ class SqliteDatabase:
 
     async def check(self) -> None:
         """See Database.check."""
+        with translated():
+            self._file.require()
         await self.read(_ask, snapshot=False)
 
     async def close(self) -> None:

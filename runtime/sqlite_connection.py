@@ -1,5 +1,6 @@
 """How both sides of SqliteDatabase open the file, and what its errors mean."""
 
+import errno
 import os
 import sqlite3
 from datetime import timedelta
@@ -56,6 +57,27 @@ def create_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         return
+
+
+class OpenedFile:
+    """The file that a path named when it was opened.
+
+    SQLite writes on into a file that was deleted or replaced, and all of that ends with the
+    process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._identity = self._identity_now()
+
+    def require(self) -> None:
+        """Raise OSError where the path names no file any more, or another one."""
+        if self._identity_now() != self._identity:
+            raise FileNotFoundError(errno.ENOENT, "another file took its place", str(self._path))
+
+    def _identity_now(self) -> tuple[int, int]:
+        status = self._path.stat()
+        return status.st_dev, status.st_ino
 
 
 def connect(path: Path, *, busy_timeout: float, cache_kib: int, read_only: bool) -> Connection:

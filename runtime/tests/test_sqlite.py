@@ -61,6 +61,16 @@ def file_size_limit(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
 
 
+@contextmanager
+def taken_away(path: Path, *, replaced: bool) -> Iterator[None]:
+    """Move the file elsewhere for a while, as who restores a copy of it does."""
+    moved = path.rename(path.with_name("moved.db"))
+    if replaced:
+        path.touch()
+    yield
+    moved.rename(path)
+
+
 async def gather(database: Database, *works: partial[int]) -> list[int | BaseException]:
     return await asyncio.gather(*map(database.write, works), return_exceptions=True)
 
@@ -241,6 +251,20 @@ async def test_reads_that_never_pause_do_not_let_the_log_grow(things: Database, 
 
 def size(file: Path) -> int:
     return file.stat().st_size
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_that_was_taken_away_is_unavailable(
+    things: Database, path: Path, replaced: bool
+) -> None:
+    await things.write(partial(add, names=["kept"]))
+    with taken_away(path, replaced=replaced):
+        outcomes = await gather(things, *(partial(add, names=[f"{n}"]) for n in range(3)))
+        assert [type(each) for each in outcomes] == [Unavailable] * 3
+        with pytest.raises(Unavailable):
+            await things.check()
+    await things.check()
+    assert await things.write(partial(add, names=["after"])) == 2
 
 
 async def test_a_path_that_cannot_be_made_is_said(tmp_path: Path) -> None:
