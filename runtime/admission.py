@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from runtime.call import Context, current_call
+from runtime.call import Context, abort, current_call
 from runtime.errors import ResourceExhausted, Unavailable
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
@@ -58,7 +58,7 @@ class Admission:
 
     async def _refuse(self, context: Context) -> None:
         if context.time_remaining() == 0:
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
+            await abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
         if is_stopping():
             message = "the server is stopping"
             raise Unavailable(message, reason="SERVER_STOPPING")

@@ -6,8 +6,9 @@ onward pays for one small object.
 
 import asyncio
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NoReturn
 
+import grpc
 from grpc import aio
 
 from runtime.method import Method
@@ -53,3 +54,19 @@ def remaining(context: Context) -> float | None:
     """Seconds until the deadline, the same on both engines."""
     seconds: float | None = context.time_remaining()
     return None if seconds is None or seconds > NO_DEADLINE else max(seconds, 0.0)
+
+
+async def abort(
+    context: Context,
+    code: grpc.StatusCode,
+    message: str,
+    trailers: tuple[tuple[str, bytes], ...] = (),
+) -> NoReturn:
+    """End the RPC with a status; one that is dead already ends as cancelled.
+
+    grpcio would report each status that it cannot send, with a traceback.
+    """
+    try:
+        await context.abort(code, message, trailers)
+    except (aio.InternalError, aio.UsageError) as error:
+        raise asyncio.CancelledError from error

@@ -8,7 +8,7 @@ from google.rpc import status_pb2
 from grpc import aio
 
 from runtime import errors
-from runtime.call import Context
+from runtime.call import Context, abort
 from runtime.logs import get_logger
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
@@ -67,7 +67,7 @@ async def end_with(error: Exception, method: Method, context: Context) -> NoRetu
             log.error("rpc failed", method=method.path, exc_info=error)
             status = INTERNAL
     trailers = ((DETAILS_KEY, status.SerializeToString()),)
-    await context.abort(CODE_OF_NUMBER[status.code], status.message, trailers)
+    await abort(context, CODE_OF_NUMBER[status.code], status.message, trailers)
 
 
 # What an onward call met and the caller may retry. Its own text stays here.

@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from grpc import aio
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from runtime.admission import Admission
 from runtime.call import Call, Context, current_call
@@ -179,7 +180,7 @@ async def test_a_context_out_of_time_is_refused_before_the_handler() -> None:
         def time_remaining(self) -> float:
             return 0.0
 
-        async def abort(self, code: grpc.StatusCode, _details: str) -> None:
+        async def abort(self, code: grpc.StatusCode, *_rest: object) -> None:
             refused.append(code)
             raise aio.AbortError
 
@@ -192,6 +193,32 @@ async def test_a_context_out_of_time_is_refused_before_the_handler() -> None:
     with pytest.raises(aio.AbortError):
         await Admission(1).unary(method, handler)(b"", context)
     assert refused == [grpc.StatusCode.DEADLINE_EXCEEDED]
+
+
+async def test_a_refusal_that_finds_its_call_dead_ends_quietly() -> None:
+    class Dead:
+        aborted = 0
+
+        def time_remaining(self) -> float:
+            return 0.0
+
+        async def abort(self, *_status: object) -> None:
+            """Do what grpcio does: it fails to send, and then takes no other status."""
+            self.aborted += 1
+            if self.aborted > 1:
+                raise aio.UsageError("Abort already called!")
+            raise aio.InternalError("Failed to send")
+
+    async def handler(_request: Any, _context: Context) -> Any:
+        raise AssertionError
+
+    service = echo_service()
+    method = Method(service.full_name, "Say", False, False, service.methods_by_name["Say"])
+    chain = Errors().unary(method, Admission(1).unary(method, handler))
+    context: Any = Dead()
+    with capture_logs() as events, pytest.raises(asyncio.CancelledError):
+        await chain(b"", context)
+    assert events == []
 
 
 @every_kind
