@@ -60,8 +60,8 @@ def parse_url(url: str) -> URL:
     """Return the parsed URL of a database; raise ValueError with the rule that it breaks."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        # make_url's own text repeats the URL, and with it a password.
+    except ArgumentError, ValueError:
+        # make_url's own text repeats the URL or a part of it, and with it a password.
         raise ValueError(
             "is not a URL of the form sqlite:///PATH or postgresql://HOST/DB"
         ) from None

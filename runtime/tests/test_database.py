@@ -137,6 +137,7 @@ async def test_closing_twice_is_harmless(things: Database) -> None:
         ("sqlite:///x.db?mode=ro", "no parameters"),
         ("mysql://user:hunter2@host/x", "must start with"),
         ("user:hunter2@host", "is not a URL"),
+        ("postgresql://user:12@34:hunter2@host:x/db", "is not a URL"),
         ("", "is not a URL"),
     ],
 )
