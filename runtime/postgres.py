@@ -70,6 +70,7 @@ def make_engine(
     """Return an engine on asyncpg; it connects when it is first used."""
     engine = create_async_engine(
         "postgresql+asyncpg://",
+        hide_parameters=True,  # An error is logged, and what was to be stored may be a secret.
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=pool_timeout,

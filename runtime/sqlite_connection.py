@@ -87,6 +87,7 @@ def connect(path: Path, *, busy_timeout: float, cache_kib: int, read_only: bool)
     """
     engine = create_engine(
         "sqlite://",
+        hide_parameters=True,  # An error is logged, and what was to be stored may be a secret.
         creator=lambda: sqlite3.connect(
             path, timeout=busy_timeout, isolation_level=None, check_same_thread=False
         ),

@@ -4,12 +4,12 @@ import asyncio
 from functools import partial
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from runtime.database import Database, open_database, parse_url
 from runtime.errors import AlreadyExists, Unavailable
-from runtime.tests.things import add, count, create, names, write_from_another_loop
+from runtime.tests.things import THINGS, add, count, create, names, write_from_another_loop
 
 
 @pytest.fixture
@@ -145,3 +145,9 @@ async def test_a_url_that_breaks_a_rule_is_refused(url: str, rule: str) -> None:
     with pytest.raises(ValueError, match=rule) as caught:
         await open_database(url)
     assert "hunter2" not in str(caught.value)
+
+
+async def test_an_error_does_not_show_what_was_to_be_stored(things: Database) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        await things.write(lambda connection: connection.execute(insert(THINGS), {"id": 424242}))
+    assert "424242" not in str(caught.value)
