@@ -21,7 +21,11 @@ def parse_duration(value: object) -> object:
     if found is None:
         message = "must be a duration such as 500ms, 30s, 2m, 1h or 7d"
         raise ValueError(message)
-    return float(found[1]) * UNITS[found[2]]
+    try:
+        return float(found[1]) * UNITS[found[2]]
+    except OverflowError:
+        message = f"must be less than {timedelta.max.days}d"
+        raise ValueError(message) from None
 
 
 def format_duration(value: timedelta) -> str:

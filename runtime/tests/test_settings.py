@@ -68,6 +68,8 @@ def test_settings_cannot_be_changed() -> None:
         ([], "--database: required (or set BODEGA_SHOP_DATABASE)"),
         (["--grace", "soon"], "--grace: must be a duration such as 500ms, 30s"),
         (["--grace=-1s"], "--grace: must be a duration"),
+        (["--grace", f"{10**12}d"], "--grace: must be less than"),
+        (["--grace", f"1{'0' * 400}d"], "--grace: must be less than"),
         (["--listen", "50051"], "--listen: must be host:port"),
         (["--listen", "::1:50051"], "--listen: must be host:port"),
         (["--listen", "a:65536"], "--listen: must be host:port"),
