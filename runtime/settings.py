@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.duration import parse_duration
@@ -107,7 +107,7 @@ class TelemetrySettings(Settings):
 
     metrics_listen: Annotated[
         Address | None,
-        Field(description="address of /metrics, /healthz and /readyz; unset: not served"),
+        Field(description="address of /metrics, /healthz and /readyz; off: not served"),
     ] = None
     otlp_endpoint: Annotated[
         str | None,
@@ -127,3 +127,9 @@ class TelemetrySettings(Settings):
         Literal["auto", "json", "console"],
         Field(description="auto is console on a terminal and JSON elsewhere"),
     ] = "auto"
+
+    @field_validator("metrics_listen", mode="before")
+    @classmethod
+    def _off_is_none(cls, value: object) -> object:
+        """Let whoever starts a program that has a default turn it off."""
+        return None if value == "off" else value

@@ -56,6 +56,14 @@ def test_switches_have_two_flags() -> None:
     assert settings.introspection is False
 
 
+def test_the_admin_listener_can_be_turned_off() -> None:
+    class Watched(Shop):
+        metrics_listen: Address | None = "127.0.0.1:9099"
+
+    assert load(Watched, ["--database", "x"]).metrics_listen == "127.0.0.1:9099"
+    assert load(Watched, ["--database", "x", "--metrics-listen", "off"]).metrics_listen is None
+
+
 def test_settings_cannot_be_changed() -> None:
     settings = load(Shop, ["--database", "x"])
     with pytest.raises(ValueError, match="frozen"):
