@@ -1,6 +1,7 @@
 """The admin listener: /metrics, /healthz and /readyz over HTTP, in a thread of its own."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from typing import override
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
+from runtime.logs import get_logger
 from runtime.main import StartError
 
 LOOP_TIMEOUT_SECONDS = 2.0
@@ -21,6 +23,8 @@ LOOP_TIMEOUT_SECONDS = 2.0
 POLL_SECONDS = 0.1
 
 type Ready = Callable[[], bool]
+
+log = get_logger(__name__)
 
 
 @contextmanager
@@ -66,6 +70,13 @@ class _Listener(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Bind without asking a name server who we are, which http.server does."""
         TCPServer.server_bind(self)
+
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log it as every other event; a client that left is none."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            log.error("admin request failed", exc_info=error)
 
 
 class _Listener6(_Listener):

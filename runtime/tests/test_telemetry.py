@@ -3,8 +3,12 @@
 import asyncio
 import json
 import logging
+import socket
+import struct
+import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import RemoteDisconnected
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -26,6 +30,7 @@ from runtime.settings import ServerSettings, TelemetrySettings
 from runtime.telemetry import telemetry
 from runtime.testing.echo import KINDS, Echo, echo_service
 from runtime.testing.rpc import ServeEcho
+from runtime.testing.waiting import eventually
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
@@ -172,6 +177,50 @@ async def test_the_admin_listener_answers() -> None:
         assert status == 200
         assert "# TYPE bodega_rpc_server_handled_total counter" in text
         assert (await get(address, "/"))[0] == 404
+
+
+async def test_a_client_of_the_admin_listener_that_leaves_is_no_event(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def leave(address: str) -> None:
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 200")
+            # Reset where it is closed, in the middle of the next request.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(b"GET /healthz")
+
+    settings = TelemetrySettings.model_validate(
+        {"metrics_listen": "127.0.0.1:0", "log_format": "json"}
+    )
+    async with telemetry(settings, "test") as told:
+        await asyncio.to_thread(leave, str(told.metrics_address))
+        await eventually(
+            lambda: not any("process_request" in each.name for each in threading.enumerate())
+        )
+    assert logged(capsys) == []
+
+
+async def test_a_failure_of_the_admin_listener_is_one_event(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken() -> bool:
+        raise ValueError("not ready")
+
+    settings = TelemetrySettings.model_validate(
+        {"metrics_listen": "127.0.0.1:0", "log_format": "json"}
+    )
+    async with telemetry(settings, "test") as told:
+        told.ready = broken
+        with pytest.raises(RemoteDisconnected):
+            await get(str(told.metrics_address), "/readyz")
+        await eventually(
+            lambda: not any("process_request" in each.name for each in threading.enumerate())
+        )
+    (event,) = logged(capsys)
+    assert event["event"] == "admin request failed"
+    assert "ValueError: not ready" in event["exception"]
 
 
 async def test_healthz_fails_while_the_loop_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
