@@ -14,11 +14,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from runtime import errors
+from runtime.logs import get_logger
 from runtime.sqlite_connection import OpenedFile, driver, translate
 
 # Bounds of one transaction: the loop serves nobody else while its works run.
 _MAX_GROUP = 512
 _MAX_GROUP_SECONDS = 0.005
+
+log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class GroupWriter:
         self._waiting: deque[_Write] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
+        self._is_away = False
         self._thread = _WaitingThread(name="sqlite-writer")
         self._task = asyncio.create_task(self._serve(), name="sqlite-writer")
 
@@ -102,8 +106,20 @@ class GroupWriter:
                 await self._thread.call(lambda: self._control("COMMIT"))
         except Exception as error:  # noqa: BLE001  (each caller gets it)
             self._abandon(group, error)
+        self._note(group)
         for write in group:
             write.settle()
+
+    def _note(self, group: list[_Write]) -> None:
+        """Log when writes begin to fail for want of the database, and when they succeed again."""
+        failures = (each.error for each in group)
+        away = next((each for each in failures if isinstance(each, errors.Unavailable)), None)
+        if away is not None and not self._is_away:
+            self._is_away = True
+            log.warning("database takes no writes", error=repr(away.__cause__))
+        elif away is None and group and self._is_away:
+            self._is_away = False
+            log.info("database takes writes again")
 
     async def _begin(self) -> None:
         self._file.require()

@@ -15,6 +15,7 @@ from typing import IO
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import InvalidRequestError
+from structlog.testing import capture_logs
 
 from runtime import group_commit
 from runtime.database import Database, open_database, parse_url
@@ -176,6 +177,20 @@ async def test_a_commit_that_fails_fails_all_of_its_group(things: Database, path
     assert await things.write(partial(add, names=["after"])) == 2
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_an_outage_of_writes_is_logged_once_and_so_is_its_end(things: Database) -> None:
+    with capture_logs() as events:
+        with file_size_limit(256 * 1024):
+            for n in range(3):
+                await gather(things, partial(add, names=[f"{n}" + "x" * 300_000]))
+        for n in range(3):
+            await things.write(partial(add, names=[f"{n}"]))
+    assert [each["event"] for each in events] == [
+        "database takes no writes",
+        "database takes writes again",
+    ]
+    assert "OperationalError" in events[0]["error"]
 
 
 async def test_a_caller_cancelled_before_its_work_starts_has_it_dropped(things: Database) -> None:
