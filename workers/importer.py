@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -131,13 +132,17 @@ class Importer:
             log.warning("product is away, trying again", code=code.name, details=error.details())
         else:
             self._outage.failures += 1
-        if await self._stop.within(self._backoff.next(_retry_delay(error))):
+        if await self._stop.within(self._backoff.next(retry_delay(error))):
             raise StoppedError
 
 
-def _retry_delay(error: grpc.aio.AioRpcError) -> timedelta:
+def retry_delay(error: grpc.aio.AioRpcError) -> timedelta:
     """Return how long the server asks to be left alone (google.rpc.RetryInfo)."""
-    status = rpc_status.from_call(error)  # type: ignore[no-untyped-call]
+    try:
+        status = rpc_status.from_call(error)  # type: ignore[no-untyped-call]
+    except DecodeError, ValueError:
+        # A proxy on the way may say anything, and another message than Product's.
+        return timedelta(0)
     for detail in status.details if status else ():
         info = error_details_pb2.RetryInfo()
         if detail.Unpack(info):
