@@ -34,6 +34,7 @@ class Rejects:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab")
             self._file.truncate(min(size, self._file.tell()))
+            self._file.seek(0, os.SEEK_END)  # Of the size to report; a truncation does not move.
         except OSError as error:
             raise self._cannot_write(error) from error
 
