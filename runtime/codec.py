@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from grpc import aio
 
 from runtime.call import Context
+from runtime.encoded import Encoded
 from runtime.errors import FieldViolation, InvalidArgument
 from runtime.middleware import StreamHandler, UnaryHandler
 
@@ -28,6 +29,15 @@ def decoder(deserialize: Decode) -> Decode:
             raise InvalidArgument([FieldViolation("", rule)], reason="MALFORMED") from error
 
     return decode
+
+
+def encoder(serialize: Encode) -> Encode:
+    """Pass on what is encoded already."""
+
+    def encode(response: Any) -> bytes:
+        return response.data if type(response) is Encoded else serialize(response)
+
+    return encode
 
 
 def unary(

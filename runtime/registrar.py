@@ -137,7 +137,8 @@ def _codecs(method: Method, handler: MethodHandler) -> tuple[codec.Decode, codec
     if handler.request_deserializer is None or handler.response_serializer is None:
         message = f"{method.path} has no serializers: register generated code"
         raise TypeError(message)
-    return codec.decoder(handler.request_deserializer), handler.response_serializer
+    decode = codec.decoder(handler.request_deserializer)
+    return decode, codec.encoder(handler.response_serializer)
 
 
 def _answering_once(method: Method, behaviour: object) -> Behaviour:
