@@ -1,14 +1,15 @@
 """Writes a batch of an import: all of it, once."""
 
 import json
+from collections.abc import Iterable
 from functools import cache
 
-from sqlalchemy import Connection, Dialect, bindparam, case, func, insert, or_, select
+from sqlalchemy import Connection, Dialect, bindparam, case, func, insert, null, or_, select, update
 
 from product.errors import batch_id_reused
-from product.model import Batch, BatchResult, Micros, Product, Rejection
+from product.model import Batch, BatchResult, Encoder, Micros, Product, Rejection
 from product.revision import advance, count
-from product.tables import import_batches, insert_products, products
+from product.tables import import_batches, insert_products, product_columns, products
 
 _REPLACED = ("name", "description", "currency", "price_minor", "status")
 
@@ -19,16 +20,28 @@ _COUNTS = select(func.count(), func.coalesce(func.sum(_IS_NEW), 0)).where(
     products.c.revision.between(bindparam("first"), bindparam("last"))
 )
 
+_UPDATED = select(*product_columns).where(
+    products.c.revision.between(bindparam("first"), bindparam("last")),
+    products.c.id != products.c.revision,
+)
+_SET_MESSAGE = (
+    update(products)
+    .where(products.c.id == bindparam("product_id"))
+    .values(encoded=bindparam("message"))
+)
 
-def import_batch(connection: Connection, batch: Batch, now: Micros) -> BatchResult:
+
+def import_batch(connection: Connection, batch: Batch, now: Micros, encode: Encoder) -> BatchResult:
     """Store the batch, or return what became of it before."""
     last = advance(connection, len(batch.drafts))
     earlier = _earlier(connection, batch, last)
     if earlier is not None:
         return earlier
     first = last - len(batch.drafts) + 1
-    _upsert(connection, batch, first, now)
+    _upsert(connection, batch, first, now, encode)
     result = _result(connection, batch, first, last)
+    if result.updated > result.unchanged:
+        _encode_updated(connection, first, last, encode)
     count(connection, result.inserted)
     connection.execute(
         _NOTE,
@@ -61,15 +74,16 @@ def _earlier(connection: Connection, batch: Batch, revision: int) -> BatchResult
     )
 
 
-def _upsert(connection: Connection, batch: Batch, first: int, now: Micros) -> None:
+def _upsert(connection: Connection, batch: Batch, first: int, now: Micros, encode: Encoder) -> None:
     if not batch.drafts:
         return
     # Rows as tuples, by the driver's own names for parameters: dictionaries by column take
     # half as long again as the statement itself.
-    rows = [
-        (revision, *draft, now, now, revision)
+    inserted = (
+        Product(revision, *draft, now, now, revision)
         for revision, draft in enumerate(batch.drafts, start=first)
-    ]
+    )
+    rows = [(*each, encode(each)) for each in inserted]
     connection.exec_driver_sql(_upsert_sql(connection.dialect), rows)
 
 
@@ -78,11 +92,24 @@ def _upsert_sql(dialect: Dialect) -> str:
     new = insert_products(dialect.name)
     differs = or_(*(products.c[name] != new.excluded[name] for name in _REPLACED))
     replaced = {name: new.excluded[name] for name in (*_REPLACED, "update_time", "revision")}
+    # The message at hand has the id and the time of an insertion.
     compiled = new.on_conflict_do_update(
-        index_elements=[products.c.sku], set_=replaced, where=differs
+        index_elements=[products.c.sku], set_={**replaced, "encoded": null()}, where=differs
     ).compile(dialect=dialect)
-    assert compiled.positiontup == list(Product._fields)  # noqa: S101  (the order of _upsert's rows)
+    order = [*Product._fields, "encoded"]
+    assert compiled.positiontup == order  # noqa: S101  (the order of _upsert's rows)
     return str(compiled)
+
+
+def _encode_updated(connection: Connection, first: int, last: int, encode: Encoder) -> None:
+    updated = connection.execute(_UPDATED, {"first": first, "last": last}).all()
+    set_messages(connection, map(Product._make, updated), encode)
+
+
+def set_messages(connection: Connection, changed: Iterable[Product], encode: Encoder) -> None:
+    """Store the messages of products that were updated, at least one."""
+    values = [{"product_id": each.id, "message": encode(each)} for each in changed]
+    connection.execute(_SET_MESSAGE, values)
 
 
 def _result(connection: Connection, batch: Batch, first: int, last: int) -> BatchResult:

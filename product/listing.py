@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select, tuple_
 
-from product.model import EVERYTHING, Filter, Key, Listing, Order, Slice
-from product.reading import fetch_products
+from product.model import EVERYTHING, Encoder, Filter, Key, Listing, Order, Slice, key_of
+from product.reading import fetch_messages, select_messages
 from product.tables import products
 
 # The most products that one slice passes over. On SQLite a read holds up the event loop, with
@@ -36,15 +36,17 @@ class _Shape:
     has_end: bool
 
 
-def select_slice(connection: Connection, listing: Listing, after: Key | None, limit: int) -> Slice:
+def select_slice(
+    connection: Connection, listing: Listing, after: Key | None, limit: int, encode: Encoder
+) -> Slice:
     """Return up to `limit` products that follow `after`."""
     order = listing.order
     values = dict(_values(listing.filter))
     end = None if listing.filter == EVERYTHING else _slice_end(connection, order, after)
     shape = _Shape(order, tuple(values), after is not None, end is not None)
     values |= {"limit": limit} | _key_values("after", after) | _key_values("end", end)
-    found = fetch_products(connection, _select_products(shape), values)
-    return Slice(found, order.key(found[-1]) if len(found) == limit else end)
+    rows = fetch_messages(connection, _select_products(shape), values, encode)
+    return Slice(rows, key_of(rows[-1]) if len(rows) == limit else end)
 
 
 def _slice_end(connection: Connection, order: Order, after: Key | None) -> Key | None:
@@ -81,7 +83,9 @@ def _key_values(name: str, key: Key | None) -> dict[str, Any]:
 @cache
 def _select_products(shape: _Shape) -> Select[Any]:
     conditions = [_CONDITIONS[name] for name in shape.conditions if name in _CONDITIONS]
-    query = _between(select(products), shape).where(*conditions)
+    # The id is the last column of every order.
+    selected = select_messages(*_columns(shape.order)[:-1])
+    query = _between(selected, shape).where(*conditions)
     return query.limit(bindparam("limit"))
 
 

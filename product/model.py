@@ -7,7 +7,7 @@ same reason a time is whole microseconds since 1970 UTC, as the database holds i
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from runtime.errors import FieldViolation
 from runtime.money import Money
@@ -15,6 +15,8 @@ from runtime.money import Money
 type Micros = int
 type Key = tuple[int | str, ...]
 type Column = int | str
+# A product as the API sends it; only the servicer knows what is in it.
+type Message = bytes
 
 
 class Status(IntEnum):
@@ -38,6 +40,14 @@ class Product(NamedTuple):
     create_time: Micros
     update_time: Micros
     revision: int
+
+
+class Encoder(Protocol):
+    """Makes the message of a product, always the same bytes for the same product."""
+
+    def __call__(self, product: Product, /) -> Message:
+        """Return the bytes."""
+        ...
 
 
 class Draft(NamedTuple):
@@ -102,10 +112,6 @@ class Order(Enum):
         """The types of the columns."""
         return tuple(str if each in {"name", "currency"} else int for each in self.columns)
 
-    def key(self, product: Product) -> Key:
-        """Return the product's place in this order."""
-        return tuple(getattr(product, each) for each in self.columns)
-
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -115,12 +121,26 @@ class Listing:
     order: Order
 
 
+# The id of a product, its message, and the columns of the order but for the id, which is the last.
+type Listed = tuple[Any, ...]
+
+
+def key_of(row: Listed) -> Key:
+    """Return the product's place in the order."""
+    return (*row[2:], row[0])
+
+
 class Slice(NamedTuple):
     """Part of a listing, found in bounded time."""
 
-    products: list[Product]
+    rows: list[Listed]
     resume: Key | None
     """Where to go on, which may be past the last product; None at the listing's end."""
+
+    @property
+    def messages(self) -> list[Message]:
+        """The products alone."""
+        return [row[1] for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +201,11 @@ class Extent(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A product was stored, or deleted where `product` is None."""
+    """A product was stored, or deleted where `message` is None."""
 
     revision: int
     product_id: int
-    product: Product | None
+    message: Message | None
 
 
 class Changes(NamedTuple):

@@ -1,20 +1,50 @@
 """Reads products as fast as the database gives them."""
 
 from functools import lru_cache
-from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, bindparam, select
 from sqlalchemy.dialects import sqlite
 
-from product.model import Product
+from product.model import Encoder, Listed, Product
+from product.tables import product_columns, products
 from runtime.sqlite_connection import driver
 
+_MESSAGE = itemgetter(1)
+_BY_IDS = select(*product_columns).where(products.c.id.in_(bindparam("ids", expanding=True)))
 
-def fetch_products(
-    connection: Connection, query: Select[Any], values: dict[str, Any]
-) -> list[Product]:
-    """Return the rows of a select of all of a product's columns, which are text and numbers alone.
+
+def select_messages(*columns: Any) -> Select[Any]:
+    """Return a select of ids, messages and other columns, for `fetch_messages` to run."""
+    return select(products.c.id, products.c.encoded, *columns)
+
+
+def fetch_messages(
+    connection: Connection, query: Select[Any], values: dict[str, Any], encode: Encoder
+) -> list[Listed]:
+    """Return the rows of a select of messages, all of them made."""
+    rows = _fetch(connection, query, values)
+    return completed(connection, rows, encode)
+
+
+def completed(connection: Connection, rows: list[Listed], encode: Encoder) -> list[Listed]:
+    """Make the messages that the database does not hold."""
+    if all(map(_MESSAGE, rows)):
+        return rows
+    ids = [row[0] for row in rows if row[1] is None]
+    found = map(Product._make, connection.execute(_BY_IDS, {"ids": ids}))
+    made = {each.id: encode(each) for each in found}
+    # Outside of a snapshot a product may be gone by now.
+    return [
+        row if row[1] is not None else (row[0], made[row[0]], *row[2:])
+        for row in rows
+        if row[1] is not None or row[0] in made
+    ]
+
+
+def _fetch(connection: Connection, query: Select[Any], values: dict[str, Any]) -> list[Listed]:
+    """Return the rows of a select of columns that are text, numbers and bytes alone.
 
     Nothing needs to be done to such values, so the driver's own rows are taken. On SQLite the
     driver runs the statement too: Core takes two thirds of the time of a read by id, and this is
@@ -22,12 +52,10 @@ def fetch_products(
     """
     if connection.dialect.name == "sqlite":
         sql, constants = _sqlite_statement(query)
-        rows = driver(connection).execute(sql, constants | values).fetchall()
-    else:
-        cursor = connection.execute(query, values).cursor
-        assert cursor is not None  # noqa: S101  (a select has one)
-        rows = list(cursor.fetchall())
-    return list(map(tuple.__new__, repeat(Product), rows))
+        return driver(connection).execute(sql, constants | values).fetchall()
+    cursor = connection.execute(query, values).cursor
+    assert cursor is not None  # noqa: S101  (a select has one)
+    return list(cursor.fetchall())
 
 
 @lru_cache(1024)

@@ -6,7 +6,7 @@ from bodega.product.v1 import product_pb2, product_pb2_grpc
 from product.changes import ChangeHub
 from product.metrics import gauge_for_ever
 from product.service import Catalogue, now_micros
-from product.servicer import ProductServicer
+from product.servicer import ProductServicer, encode
 from product.settings import ProductSettings
 from product.store import Store
 from product.upkeep import purge_for_ever
@@ -28,7 +28,7 @@ async def serve(settings: ProductSettings) -> None:
     async with telemetry(settings, "product") as told:
         database = await open_catalogue(settings)
         try:
-            store, hub = Store(database), ChangeHub()
+            store, hub = Store(database, encode), ChangeHub()
             health = Health({SERVICE.full_name: database.check})
             told.ready = lambda: health.serving
             chain = default_chain(settings, traces=told.traces)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from product.changes import ChangeHub
-from product.chunks import CHUNK_SIZE, cut, size_of
+from product.chunks import CHUNK_SIZE, cut
 from product.errors import not_found, revision_ahead
 from product.etag import revision_of
 from product.imports import Import
@@ -25,11 +25,13 @@ from product.model import (
     ImportSummary,
     Key,
     Listing,
+    Message,
     Micros,
     Order,
     Product,
     Proposal,
     Slice,
+    key_of,
 )
 from product.validation import (
     check_chunk_size,
@@ -49,18 +51,19 @@ DEFAULT_PAGE = 50
 MAX_PAGE = 1000
 DEFAULT_CHUNK = 200
 FROM_NOW_ON = -1
-# In characters. A message may have 4 MiB, and a character has up to four bytes.
-_PAGE_SIZE = 900 * 1024
+# In bytes. A message may have 4 MiB: the rest is for the token, and for what stands around each
+# product.
+_PAGE_SIZE = (4096 - 64) * 1024
 
 
 class Products(Protocol):
     """What the service needs of a store."""
 
-    async def get(self, product_id: int) -> Product | None:
+    async def get(self, product_id: int) -> Message | None:
         """Return one product."""
 
-    async def get_many(self, ids: Sequence[int]) -> list[Product]:
-        """Return those of the products that exist, in any order."""
+    async def get_many(self, ids: Sequence[int]) -> dict[int, Message]:
+        """Return those of the products that exist, by id."""
         ...
 
     async def slice(self, listing: Listing, after: Key | None, limit: int) -> Slice:
@@ -97,14 +100,14 @@ class Products(Protocol):
 class Found(NamedTuple):
     """The products of a batch read, and the ids that belong to none."""
 
-    products: list[Product]
+    messages: list[Message]
     missing_ids: list[int]
 
 
 class Page(NamedTuple):
     """A page of a listing; an empty token says that it is the last one."""
 
-    products: list[Product]
+    messages: list[Message]
     next_page_token: str
 
 
@@ -123,17 +126,17 @@ class Catalogue:
         self._hub = hub
         self._clock = clock
 
-    async def get(self, product_id: int) -> Product:
+    async def get(self, product_id: int) -> Message:
         """Return a product."""
-        product = await self._store.get(check_id(product_id))
-        if product is None:
+        message = await self._store.get(check_id(product_id))
+        if message is None:
             raise not_found(product_id)
-        return product
+        return message
 
     async def get_many(self, ids: Sequence[int]) -> Found:
         """Return the products with these ids, in the order of the ids."""
         wanted = check_ids(ids)
-        found = {each.id: each for each in await self._store.get_many(wanted)}
+        found = await self._store.get_many(wanted)
         return Found(
             [found[each] for each in wanted if each in found],
             [each for each in wanted if each not in found],
@@ -149,25 +152,24 @@ class Catalogue:
         after = page_token.decode(query, token, order.key_shape) if token else None
         # One more than a page holds, to learn whether there is a next one.
         found = await self._first(listing, after, size + 1)
-        page = next(cut(found, size, _PAGE_SIZE, size_of), [])
-        if len(page) == len(found):
+        page = next(cut(found.messages, size, _PAGE_SIZE, len), [])
+        if len(page) == len(found.rows):
             return Page(page, "")
-        return Page(page, page_token.encode(query, order.key(page[-1])))
+        return Page(page, page_token.encode(query, key_of(found.rows[len(page) - 1])))
 
-    async def _first(self, listing: Listing, after: Key | None, count: int) -> list[Product]:
-        found: list[Product] = []
+    async def _first(self, listing: Listing, after: Key | None, count: int) -> Slice:
+        found = Slice([], after)
         while True:
-            part = await self._store.slice(listing, after, count - len(found))
-            found += part.products
-            after = part.resume
-            if after is None or len(found) == count:
+            part = await self._store.slice(listing, found.resume, count - len(found.rows))
+            found = Slice(found.rows + part.rows, part.resume)
+            if found.resume is None or len(found.rows) == count:
                 return found
             # A long search lets other calls run, and ends with its own call.
             await asyncio.sleep(0)
 
     async def stream(
         self, asked: Filter, after_id: int, chunk_size: int
-    ) -> AsyncGenerator[Sequence[Product]]:
+    ) -> AsyncGenerator[Sequence[Message]]:
         """Yield the products of a filter in chunks, in order of id."""
         if after_id < 0:
             raise refuse("after_id", "must not be negative")
@@ -176,7 +178,7 @@ class Catalogue:
         after: Key | None = (after_id,)
         while after is not None:
             part = await self._store.slice(listing, after, max(size, DEFAULT_CHUNK))
-            for chunk in cut(part.products, size, CHUNK_SIZE, size_of):
+            for chunk in cut(part.messages, size, CHUNK_SIZE, len):
                 yield chunk
             after = part.resume
             await asyncio.sleep(0)
@@ -271,7 +273,7 @@ def _watch_start(after_revision: int, newest: int) -> int:
 
 
 def _change_size(change: Change) -> int:
-    return size_of(change.product) if change.product else 20
+    return len(change.message) if change.message else 20
 
 
 def _cut_changes(found: Changes) -> list[Changes]:

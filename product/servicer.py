@@ -1,11 +1,10 @@
 """The API of the catalogue: messages to the domain's terms and back."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from functools import lru_cache
 from typing import Any, override
 
-from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import money_pb2
 
@@ -13,9 +12,11 @@ from bodega.product.v1 import product_pb2, product_pb2_grpc
 from product.etag import etag_of
 from product.model import (
     BadPrice,
+    Change,
     Changes,
     Filter,
     ImportSummary,
+    Message,
     Micros,
     Order,
     Product,
@@ -25,13 +26,18 @@ from product.service import Catalogue
 from product.validation import refuse
 from runtime.call import Context
 from runtime.currencies import EXPONENTS
+from runtime.encoded import encoded, message_field, message_fields
 from runtime.endless import endless
 from runtime.errors import InvalidArgument
 from runtime.money import Money
 from runtime.money_proto import from_proto
 from runtime.money_proto import to_proto as money_to_proto
 
-type Messages = RepeatedCompositeFieldContainer[product_pb2.Product]
+# The numbers of the fields that hold messages of products.
+_PRODUCT = product_pb2.GetProductResponse.PRODUCT_FIELD_NUMBER
+_PRODUCTS = product_pb2.StreamProductsResponse.PRODUCTS_FIELD_NUMBER
+_CHANGES = product_pb2.WatchProductsResponse.CHANGES_FIELD_NUMBER
+_STORED = product_pb2.ProductChange.STORED_FIELD_NUMBER
 
 _ORDERS = {
     product_pb2.PRODUCT_ORDER_UNSPECIFIED: Order.ID,
@@ -52,19 +58,17 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
     async def GetProduct(
         self, request: product_pb2.GetProductRequest, _context: Context
     ) -> product_pb2.GetProductResponse:
-        product = await self._catalogue.get(request.id)
-        response = product_pb2.GetProductResponse()
-        _fill(response.product, product)
-        return response
+        message = await self._catalogue.get(request.id)
+        return encoded(product_pb2.GetProductResponse, message_field(_PRODUCT, message))
 
     @override
     async def BatchGetProducts(
         self, request: product_pb2.BatchGetProductsRequest, _context: Context
     ) -> product_pb2.BatchGetProductsResponse:
         found = await self._catalogue.get_many(request.ids)
-        response = product_pb2.BatchGetProductsResponse(missing_ids=found.missing_ids)
-        _extend(response.products, found.products)
-        return response
+        rest = product_pb2.BatchGetProductsResponse(missing_ids=found.missing_ids)
+        data = message_fields(_PRODUCTS, found.messages) + rest.SerializeToString()
+        return encoded(product_pb2.BatchGetProductsResponse, data)
 
     @override
     async def ListProducts(
@@ -73,9 +77,9 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
         page = await self._catalogue.list_page(
             _filter(request.filter), _order(request.order_by), request.page_size, request.page_token
         )
-        response = product_pb2.ListProductsResponse(next_page_token=page.next_page_token)
-        _extend(response.products, page.products)
-        return response
+        rest = product_pb2.ListProductsResponse(next_page_token=page.next_page_token)
+        data = message_fields(_PRODUCTS, page.messages) + rest.SerializeToString()
+        return encoded(product_pb2.ListProductsResponse, data)
 
     @override
     async def StreamProducts(
@@ -85,9 +89,8 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
         chunks = self._catalogue.stream(asked, request.after_id, request.chunk_size)
         async with aclosing(chunks):
             async for chunk in chunks:
-                response = product_pb2.StreamProductsResponse()
-                _extend(response.products, chunk)
-                yield response
+                data = message_fields(_PRODUCTS, chunk)
+                yield encoded(product_pb2.StreamProductsResponse, data)
 
     @override
     async def CreateProduct(
@@ -179,17 +182,19 @@ def _price(message: money_pb2.Money) -> Money | BadPrice:
         return BadPrice(message.currency_code, message.units, message.nanos, error.violations)
 
 
-def _extend(messages: Messages, products: Iterable[Product]) -> None:
-    for product in products:
-        _fill(messages.add(), product)
+def encode(product: Product) -> Message:
+    """Return the product's message, as the store keeps it to be sent."""
+    message = product_pb2.Product()
+    _fill(message, product)
+    return message.SerializeToString()
 
 
 def _fill(message: product_pb2.Product, product: Product) -> None:
     """Write the product into an empty message, where it stands in its response.
 
     An encoded message may be merged into another, and even half a price; so what many products
-    share is encoded once. To set it field by field costs more than all the rest, and a stream does
-    nothing else.
+    share is encoded once. To set it field by field costs more than all the rest, and an import
+    does it for every row.
     """
     number, sku, name, text, currency, minor, status, created, updated, revision = product
     units, fraction = divmod(minor, _MINOR_UNITS[currency])
@@ -250,10 +255,16 @@ def _summary_to_proto(summary: ImportSummary) -> product_pb2.ImportProductsRespo
 
 
 def _changes_to_proto(changes: Changes) -> product_pb2.WatchProductsResponse:
-    response = product_pb2.WatchProductsResponse(revision=changes.revision)
-    for change in changes.changes:
-        if change.product is None:
-            response.changes.add(revision=change.revision, deleted_id=change.product_id)
-        else:
-            _fill(response.changes.add(revision=change.revision).stored, change.product)
-    return response
+    rest = product_pb2.WatchProductsResponse(revision=changes.revision)
+    messages = [_encoded_change(each) for each in changes.changes]
+    data = message_fields(_CHANGES, messages) + rest.SerializeToString()
+    return encoded(product_pb2.WatchProductsResponse, data)
+
+
+def _encoded_change(change: Change) -> bytes:
+    if change.message is None:
+        return product_pb2.ProductChange(
+            revision=change.revision, deleted_id=change.product_id
+        ).SerializeToString()
+    revision = product_pb2.ProductChange(revision=change.revision).SerializeToString()
+    return revision + message_field(_STORED, change.message)

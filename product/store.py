@@ -9,7 +9,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from product import revision
 from product.errors import etag_stale, not_found, request_id_reused, sku_taken
-from product.importing import import_batch
+from product.importing import import_batch, set_messages
 from product.listing import select_slice
 from product.model import (
     Batch,
@@ -19,28 +19,31 @@ from product.model import (
     Column,
     CreateRequest,
     Draft,
+    Encoder,
     Extent,
     Key,
     Listing,
+    Message,
     Micros,
     Product,
     Slice,
 )
-from product.reading import fetch_products
+from product.reading import completed, fetch_messages, select_messages
 from product.tables import (
     create_requests,
     import_batches,
     insert_products,
+    product_columns,
     product_deletions,
     products,
 )
 from runtime.database import Database
 from runtime.errors import Aborted, NotFound
 
-_BY_ID = select(products).where(products.c.id == bindparam("id"))
+_BY_ID = select_messages().where(products.c.id == bindparam("id"))
 _GONE = product_deletions.c
 _STORED_AFTER = (
-    select(products)
+    select_messages(products.c.revision)
     .where(products.c.revision > bindparam("after"))
     .order_by(products.c.revision)
     .limit(bindparam("limit"))
@@ -51,39 +54,56 @@ _DELETED_AFTER = (
     .order_by(_GONE.revision)
     .limit(bindparam("limit"))
 )
-_BY_IDS = select(products).where(products.c.id.in_(bindparam("ids", expanding=True)))
+_ID_BY_ID = select(products.c.id).where(products.c.id == bindparam("id"))
+_BY_IDS = select_messages().where(products.c.id.in_(bindparam("ids", expanding=True)))
 
 
 class Store:
-    """Reads and writes the catalogue; see the functions below for what each one does."""
+    """Reads and writes the catalogue; see the functions below for what each one does.
 
-    def __init__(self, database: Database) -> None:
+    Beside a product's columns stands its message, as `encode` makes it: to send one is all that
+    most reads are for, and to make it costs more than to fetch it.
+    """
+
+    def __init__(self, database: Database, encode: Encoder) -> None:
         self._database = database
+        self._encode = encode
 
-    async def get(self, product_id: int) -> Product | None:
+    async def get(self, product_id: int) -> Message | None:
         """Return one product."""
-        return await self._database.read(partial(_get, product_id=product_id), snapshot=False)
+        work = partial(_get, product_id=product_id, encode=self._encode)
+        return await self._database.read(work, snapshot=False)
 
-    async def get_many(self, ids: Sequence[int]) -> list[Product]:
-        """Return those of the products that exist, in any order."""
-        return await self._database.read(partial(_get_many, ids=ids), snapshot=False)
+    async def get_many(self, ids: Sequence[int]) -> dict[int, Message]:
+        """Return those of the products that exist, by id."""
+        work = partial(_get_many, ids=ids, encode=self._encode)
+        return await self._database.read(work, snapshot=False)
 
     async def slice(self, listing: Listing, after: Key | None, limit: int) -> Slice:
         """Return a part of a listing."""
         return await self._database.read(
-            partial(select_slice, listing=listing, after=after, limit=limit)
+            partial(select_slice, listing=listing, after=after, limit=limit, encode=self._encode)
         )
 
     async def create(self, draft: Draft, request: CreateRequest | None, now: Micros) -> Product:
         """Insert a product, or return it as it was inserted by the same request before."""
-        return await self._database.write(partial(_create, draft=draft, request=request, now=now))
+        return await self._database.write(
+            partial(_create, draft=draft, request=request, now=now, encode=self._encode)
+        )
 
     async def update(
         self, product_id: int, etag_revision: int | None, columns: Mapping[str, Column], now: Micros
     ) -> Product:
         """Change columns of a product, if it is at that revision still or none is given."""
         return await self._database.write(
-            partial(_update, product_id=product_id, at=etag_revision, columns=columns, now=now)
+            partial(
+                _update,
+                product_id=product_id,
+                at=etag_revision,
+                columns=columns,
+                now=now,
+                encode=self._encode,
+            )
         )
 
     async def delete(self, product_id: int, etag_revision: int | None, now: Micros) -> int:
@@ -94,7 +114,9 @@ class Store:
 
     async def import_batch(self, batch: Batch, now: Micros) -> BatchResult:
         """Insert or update the rows of a batch, once."""
-        return await self._database.write(partial(import_batch, batch=batch, now=now))
+        return await self._database.write(
+            partial(import_batch, batch=batch, now=now, encode=self._encode)
+        )
 
     async def revision(self) -> int:
         """Return the revision of the last change."""
@@ -107,7 +129,13 @@ class Store:
     async def changes(self, after: int, deletions_after: int, limit: int) -> Changes:
         """Return up to `limit` changes after a revision, deletions after another."""
         return await self._database.read(
-            partial(_changes, after=after, deletions_after=deletions_after, limit=limit)
+            partial(
+                _changes,
+                after=after,
+                deletions_after=deletions_after,
+                limit=limit,
+                encode=self._encode,
+            )
         )
 
     async def purge(self, before: Micros, limit: int) -> int:
@@ -115,17 +143,22 @@ class Store:
         return await self._database.write(partial(_purge, before=before, limit=limit))
 
 
-def _get(connection: Connection, product_id: int) -> Product | None:
-    found = fetch_products(connection, _BY_ID, {"id": product_id})
-    return found[0] if found else None
+def _get(connection: Connection, product_id: int, encode: Encoder) -> Message | None:
+    found = fetch_messages(connection, _BY_ID, {"id": product_id}, encode)
+    return found[0][1] if found else None
 
 
-def _get_many(connection: Connection, ids: Sequence[int]) -> list[Product]:
-    return [Product._make(row) for row in connection.execute(_BY_IDS, {"ids": ids})]
+def _get_many(connection: Connection, ids: Sequence[int], encode: Encoder) -> dict[int, Message]:
+    rows = [tuple(row) for row in connection.execute(_BY_IDS, {"ids": ids})]
+    return dict(completed(connection, rows, encode))
 
 
 def _create(
-    connection: Connection, draft: Draft, request: CreateRequest | None, now: Micros
+    connection: Connection,
+    draft: Draft,
+    request: CreateRequest | None,
+    now: Micros,
+    encode: Encoder,
 ) -> Product:
     new = revision.advance(connection, 1)
     if request is not None:
@@ -134,7 +167,8 @@ def _create(
             return earlier
     product = Product(new, *draft, create_time=now, update_time=now, revision=new)
     inserting = _insert_unless_taken(connection.dialect.name)
-    if connection.execute(inserting, product._asdict()).first() is None:
+    values = product._asdict() | {"encoded": encode(product)}
+    if connection.execute(inserting, values).first() is None:
         raise sku_taken(draft.sku)
     revision.count(connection, 1)
     if request is not None:
@@ -177,6 +211,7 @@ def _update(
     at: int | None,
     columns: Mapping[str, Column],
     now: Micros,
+    encode: Encoder,
 ) -> Product:
     new = revision.advance(connection, 1)
     statement = update(products).where(products.c.id == product_id)
@@ -184,12 +219,14 @@ def _update(
         statement = statement.where(products.c.revision == at)
     statement = statement.values(**columns, update_time=now, revision=new)
     try:
-        row = connection.execute(statement.returning(*products.c)).first()
+        row = connection.execute(statement.returning(*product_columns)).first()
     except IntegrityError as error:
         raise sku_taken(str(columns["sku"])) from error
     if row is None:
         raise _why_untouched(connection, product_id)
-    return Product._make(row)
+    product = Product._make(row)
+    set_messages(connection, [product], encode)
+    return product
 
 
 def _delete(connection: Connection, product_id: int, at: int | None, now: Micros) -> int:
@@ -207,17 +244,20 @@ def _delete(connection: Connection, product_id: int, at: int | None, now: Micros
 
 
 def _why_untouched(connection: Connection, product_id: int) -> NotFound | Aborted:
-    is_there = _get(connection, product_id) is not None
+    is_there = connection.execute(_ID_BY_ID, {"id": product_id}).first() is not None
     return etag_stale(product_id) if is_there else not_found(product_id)
 
 
-def _changes(connection: Connection, after: int, deletions_after: int, limit: int) -> Changes:
+def _changes(
+    connection: Connection, after: int, deletions_after: int, limit: int, encode: Encoder
+) -> Changes:
     newest = revision.extent(connection).revision
-    stored = fetch_products(connection, _STORED_AFTER, {"after": after, "limit": limit})
+    asked = {"after": after, "limit": limit}
+    stored = fetch_messages(connection, _STORED_AFTER, asked, encode)
     deleted = connection.execute(
         _DELETED_AFTER, {"after": max(after, deletions_after), "limit": limit}
     )
-    found = [Change(each.revision, each.id, each) for each in stored]
+    found = [Change(number, product_id, message) for product_id, message, number in stored]
     found += [Change(number, product_id, None) for number, product_id in deleted]
     found.sort(key=lambda change: change.revision)
     if len(found) < limit:

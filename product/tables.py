@@ -14,6 +14,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from product.model import Product
+
 metadata = MetaData()
 
 # On SQLite only an INTEGER PRIMARY KEY is the row's own key, and not an index beside it.
@@ -35,11 +37,17 @@ products = Table(
     Column("create_time", BigInteger, nullable=False),
     Column("update_time", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    # The product as the API sends it: what the columns before say once more, for readers to send
+    # as it is. NULL means that they have to make it; a migration for a new field sets it so.
+    Column("encoded", LargeBinary, nullable=True),
     Index("products_by_sku", "sku", unique=True),
     Index("products_by_revision", "revision", unique=True),
     Index("products_by_name", "name", "id"),
     Index("products_by_price", "currency", "price_minor", "id"),
 )
+
+# What a product is made of, in its order.
+product_columns = tuple(products.c[name] for name in Product._fields)
 
 # Kept for good, so that whoever watches may resume after any time away.
 product_deletions = Table(

@@ -16,6 +16,7 @@ from bench.measure import Figure, Series, Target, in_turns
 from bench.product_server import product_server, write_call
 from product.importing import _upsert_sql
 from product.model import Product
+from product.servicer import encode
 from runtime.migrate import prepare
 from runtime.sqlite_connection import connect, driver
 
@@ -25,6 +26,8 @@ ROWS = 40_000
 SINGLE_ROWS = 2_000
 WARM_UP_ROWS = CHUNK
 NOW_MICROS = 1_767_225_600_000_000
+
+type Row = tuple[int | str | bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ async def _raw_import(options: Options, numbers: count[int]) -> float:
     return ROWS / seconds
 
 
-def _write(connection: Connection, rows: Sequence[Product]) -> float:
+def _write(connection: Connection, rows: Sequence[Row]) -> float:
     """Write the rows with the driver alone; SQLAlchemy only names the statement."""
     raw, statement = driver(connection), _upsert_sql(connection.dialect)
     begin = time.perf_counter()
@@ -97,8 +100,9 @@ def _write(connection: Connection, rows: Sequence[Product]) -> float:
     return time.perf_counter() - begin
 
 
-def _rows(prefix: str, rows: int, first: int) -> list[Product]:
-    return [
+def _rows(prefix: str, rows: int, first: int) -> list[Row]:
+    inserted = (
         Product(number, *draft, create_time=NOW_MICROS, update_time=NOW_MICROS, revision=number)
         for number, draft in enumerate(drafts(rows, prefix), start=first)
-    ]
+    )
+    return [(*each, encode(each)) for each in inserted]

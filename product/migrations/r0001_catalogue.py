@@ -29,6 +29,7 @@ def _create_products() -> None:
         sa.Column("create_time", sa.BigInteger, nullable=False),
         sa.Column("update_time", sa.BigInteger, nullable=False),
         sa.Column("revision", sa.BigInteger, nullable=False),
+        sa.Column("encoded", sa.LargeBinary, nullable=True),
     )
     op.create_index("products_by_sku", "products", ["sku"], unique=True)
     op.create_index("products_by_revision", "products", ["revision"], unique=True)

@@ -6,8 +6,9 @@ from grpc import aio
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from product.changes import ChangeHub
 from product.service import Catalogue
-from product.servicer import ProductServicer
+from product.servicer import ProductServicer, encode
 from product.store import Store
+from product.tests.examples import pack
 from runtime.client import connect
 from runtime.database import Database, open_database
 from runtime.migrate import upgrade
@@ -27,7 +28,7 @@ def migrations() -> str:
 @pytest.fixture
 def store(database: Database) -> Store:
     """On SQLite and on PostgreSQL."""
-    return Store(database)
+    return Store(database, pack)
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def hub() -> ChangeHub:
 
 @pytest.fixture
 def catalogue(sqlite_database: Database, hub: ChangeHub) -> Catalogue:
-    return Catalogue(Store(sqlite_database), hub)
+    return Catalogue(Store(sqlite_database, encode), hub)
 
 
 @pytest.fixture

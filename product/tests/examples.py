@@ -1,6 +1,7 @@
 """What the tests have in common: products to send, and a reader of the errors that come back."""
 
-from collections.abc import AsyncIterator, Iterable
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from google.protobuf.message import Message
@@ -9,7 +10,7 @@ from google.type import money_pb2
 from grpc import aio
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
-from product.model import Draft
+from product.model import Draft, Key, Order, Product
 
 if TYPE_CHECKING:
     # Its methods await; only type checkers know it.
@@ -43,6 +44,20 @@ def draft(sku: str, **fields: Any) -> Draft:
         status=1,
     )
     return good._replace(**fields)
+
+
+def pack(product: Product) -> bytes:
+    """Encode a product in a way of the tests' own: a store knows no other than it is given."""
+    return json.dumps(product).encode()
+
+
+def unpack(message: bytes) -> Product:
+    return Product(*json.loads(message))
+
+
+def key_in(order: Order) -> Callable[[Product], Key]:
+    """Return what sorts products in this order."""
+    return lambda product: tuple(getattr(product, each) for each in order.columns)
 
 
 def batch(

@@ -11,6 +11,7 @@ from bodega.product.v1 import product_pb2 as pb
 from product.changes import ChangeHub
 from product.model import Batch, BatchResult, Key, Listing, Micros, Slice
 from product.service import Catalogue
+from product.servicer import encode
 from product.store import Store
 from product.tests.examples import Failure, batch, draft, message, next_of, stream
 from runtime.database import Database
@@ -41,7 +42,7 @@ class CountingStore(Store):
 
 @pytest.fixture
 async def counting(sqlite_database: Database) -> CountingStore:
-    store = CountingStore(sqlite_database)
+    store = CountingStore(sqlite_database, encode)
     for start in range(0, PRODUCTS, 1000):
         drafts = [
             draft(f"S{number}", description="x" * 4000) for number in range(start, start + 1000)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from product import listing as listing_module
 from product.model import EVERYTHING, Batch, Draft, Filter, Key, Listing, Order, Product
 from product.store import Store
-from product.tests.examples import draft
+from product.tests.examples import draft, key_in, unpack
 from runtime.database import Database
 
 NAMES = ["tea", "Tea", "tea pot", "100% tea", "tea_bag", "Ärger", "ärger", "a/b", "茶"]
@@ -16,7 +16,8 @@ NAMES = ["tea", "Tea", "tea pot", "100% tea", "tea_bag", "Ärger", "ärger", "a/
 
 async def fill(store: Store, drafts: list[Draft]) -> list[Product]:
     await store.import_batch(Batch("fill", b"rows", drafts, []), 1)
-    return [each.product for each in (await store.changes(0, 0, 10_000)).changes if each.product]
+    changes = (await store.changes(0, 0, 10_000)).changes
+    return [unpack(each.message) for each in changes if each.message]
 
 
 def drafts(count: int) -> list[Draft]:
@@ -38,8 +39,8 @@ async def walk(store: Store, listing: Listing, limit: int) -> list[Product]:
     after: Key | None = None
     for _ in range(10_000):
         part = await store.slice(listing, after, limit)
-        assert len(part.products) <= limit
-        found += part.products
+        assert len(part.messages) <= limit
+        found += map(unpack, part.messages)
         after = part.resume
         if after is None:
             return found
@@ -50,7 +51,7 @@ async def walk(store: Store, listing: Listing, limit: int) -> list[Product]:
 @pytest.mark.parametrize("size", [1, 7, 200])
 async def test_every_order_lists_each_product_once(store: Store, order: Order, size: int) -> None:
     products = await fill(store, drafts(60))
-    expected = sorted(products, key=order.key, reverse=order.is_descending)
+    expected = sorted(products, key=key_in(order), reverse=order.is_descending)
     assert await walk(store, Listing(EVERYTHING, order), size) == expected
 
 
@@ -80,7 +81,7 @@ async def test_a_filter_lets_through_what_it_says_and_all_of_it(
     asked, lets_through = FILTERS[name]
     for order in Order:
         expected = sorted(
-            filter(lets_through, products), key=order.key, reverse=order.is_descending
+            filter(lets_through, products), key=key_in(order), reverse=order.is_descending
         )
         assert await walk(store, Listing(asked, order), 4) == expected
 
@@ -92,7 +93,7 @@ async def test_a_slice_with_no_match_says_where_to_go_on(
     products = await fill(store, drafts(30))
     listing = Listing(Filter(name_contains="coffee"), Order.ID)
     part = await store.slice(listing, None, 5)
-    assert part.products == []
+    assert part.messages == []
     assert part.resume == (products[9].id,)
 
 
@@ -101,7 +102,7 @@ async def test_what_is_inserted_or_deleted_meanwhile_neither_repeats_nor_hides_a
     store: Store, order: Order
 ) -> None:
     products = await fill(store, drafts(40))
-    ordered = sorted(products, key=order.key, reverse=order.is_descending)
+    ordered = sorted(products, key=key_in(order), reverse=order.is_descending)
     listing = Listing(EVERYTHING, order)
     first = await store.slice(listing, None, 10)
     for each in (ordered[0], ordered[9], ordered[10]):
@@ -112,9 +113,11 @@ async def test_what_is_inserted_or_deleted_meanwhile_neither_repeats_nor_hides_a
     after = first.resume
     while after is not None:
         part = await store.slice(listing, after, 10)
-        rest += part.products
+        rest += map(unpack, part.messages)
         after = part.resume
-    seen = [each for each in first.products + rest if not each.sku.startswith("new")]
+    seen = [
+        each for each in [*map(unpack, first.messages), *rest] if not each.sku.startswith("new")
+    ]
     assert seen == ordered[:10] + ordered[11:]
 
 

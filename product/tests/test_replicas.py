@@ -10,6 +10,7 @@ from product.changes import ChangeHub
 from product.model import Proposal
 from product.service import FROM_NOW_ON, Catalogue
 from product.store import Store
+from product.tests.examples import pack
 from runtime.database import Database, open_database
 from runtime.money import Money
 
@@ -20,7 +21,7 @@ TEA = Proposal("TEA", "Tea", "", Money("EUR", 250), 1)
 async def other(database: Database, database_url: str) -> AsyncIterator[Store]:
     """Open the database that `database` has opened once more."""
     opened = await open_database(database_url)
-    yield Store(opened)
+    yield Store(opened, pack)
     await opened.close()
 
 
@@ -32,7 +33,7 @@ async def test_a_watcher_sees_what_another_replica_commits(store: Store, other: 
     async with asyncio.timeout(5):
         product = await Catalogue(store, ChangeHub()).create(TEA, "")
         seen = await anext(watching)
-    assert [each.product for each in seen.changes] == [product]
+    assert [each.message for each in seen.changes] == [pack(product)]
     following.cancel()
     await watching.aclose()
 
