@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from google.protobuf.wrappers_pb2 import StringValue
+
 from bench import echo_server
 from bench.benchmark import Options, check_equal
 from bench.catalogue import batches, drafts
@@ -65,23 +67,27 @@ class Side:
 async def run(options: Options) -> Sequence[Figure]:
     """Measure both engines and the echo in turns."""
     async with AsyncExitStack() as stack:
-        echo = await stack.enter_async_context(listening("bench.echo_server"))
-        sides = {"echo": _echo_side(options, echo)}
+        sides: dict[str, Side] = {}
         for engine in ("native", "grpcio"):
             folder = options.folder / engine
             server = await stack.enter_async_context(product_server(folder, engine))
             sides[engine] = await _product_side(options, server)
+        echo = await stack.enter_async_context(listening("bench.echo_server"))
+        sides["echo"] = _echo_side(options, echo, sides["native"].response_bytes)
         for side in sides.values():
             await side.load(options, WARM_UP_REQUESTS)
         runs = {name: partial(side.run, options) for name, side in sides.items()}
         return _figures(await in_turns(runs, options.rounds, options.report))
 
 
-def _echo_side(options: Options, echo: Process) -> Side:
-    message = product_pb2.GetProductRequest(id=1).SerializeToString()
+def _echo_side(options: Options, echo: Process, response_bytes: int) -> Side:
+    """Let the echo answer with as many bytes as GetProduct does."""
+    # A message of more than 127 bytes: the frame's five bytes, a tag, two bytes of length.
+    message = StringValue(value="x" * (response_bytes - 8)).SerializeToString()
+    check_equal("bytes of the echo", len(framed(message)), response_bytes)
     file = write_body(options.folder / "echo.body", [message])
     call = Call(f"/{echo_server.SERVICE}/{echo_server.METHOD}", file)
-    return Side(echo, call, len(framed(message)), _trust)
+    return Side(echo, call, response_bytes, _trust)
 
 
 async def _trust(_calls: int) -> None:
