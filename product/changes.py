@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from runtime.errors import ResourceExhausted, Unavailable
+from product.failure import report
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -40,15 +40,15 @@ class ChangeHub:
 
     async def follow(self, newest: Callable[[], Awaitable[int]], every: timedelta) -> None:
         """Ask for the newest revision again and again, for what other replicas commit."""
-        is_away = False
+        is_failing = False
         while True:
             await asyncio.sleep(every.total_seconds())
             if not self.waiting:
                 continue
             try:
                 self.advance(await newest())
-                is_away = False
-            except (Unavailable, ResourceExhausted) as error:
-                if not is_away:
-                    log.warning("changes of other replicas are not seen", error=error.message)
-                is_away = True
+                is_failing = False
+            except Exception as error:  # noqa: BLE001 (a corrupt file may be replaced, too)
+                if not is_failing:
+                    report(log, "changes of other replicas are not seen", error)
+                is_failing = True

@@ -6,10 +6,13 @@ from datetime import timedelta
 
 from prometheus_client import Counter, Gauge
 
+from product.failure import report
 from product.model import Extent, ImportSummary
-from runtime.errors import ResourceExhausted, Unavailable
+from runtime.logs import get_logger
 
 EVERY = timedelta(seconds=5)
+
+log = get_logger(__name__)
 
 _PRODUCTS = Gauge("bodega_product_catalogue_products", "Products in the catalogue.")
 _REVISION = Gauge("bodega_product_catalogue_revision", "Revision of the catalogue's last change.")
@@ -32,12 +35,16 @@ async def gauge_for_ever(
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Show the extent of the catalogue, whichever replica wrote it."""
+    is_failing = False
     while True:
         try:
             found = await extent()
-        except Unavailable, ResourceExhausted:
-            pass  # The health check says so; the gauges keep what was last seen.
+        except Exception as error:  # noqa: BLE001 (the gauges keep what was last seen)
+            if not is_failing:
+                report(log, "the catalogue's gauges stand still", error)
+            is_failing = True
         else:
+            is_failing = False
             _PRODUCTS.set(found.products)
             _REVISION.set(found.revision)
         await wait(EVERY.total_seconds())

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
+from product.failure import report
 from product.model import Micros
-from runtime.errors import ResourceExhausted, Unavailable
 from runtime.logs import get_logger
 
 KEPT = timedelta(days=30)
@@ -45,6 +45,6 @@ async def purge_for_ever(
             purged = await purge_old(store, clock())
             if purged:
                 log.info("forgot old requests and batches", count=purged)
-        except (Unavailable, ResourceExhausted) as error:
-            log.warning("could not forget old requests and batches", error=error.message)
+        except Exception as error:  # noqa: BLE001 (the next hour may be better)
+            report(log, "could not forget old requests and batches", error)
         await wait(EVERY.total_seconds())

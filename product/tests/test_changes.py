@@ -1,5 +1,8 @@
 import asyncio
 from datetime import timedelta
+from sqlite3 import DatabaseError
+
+from structlog.testing import capture_logs
 
 from product.changes import ChangeHub
 from runtime.errors import ResourceExhausted, Unavailable
@@ -62,3 +65,21 @@ async def test_nobody_is_asked_while_nobody_waits_and_an_absence_is_survived() -
         await hub.wait_past(2)
     assert asked == 3
     following.cancel()
+
+
+async def test_an_error_nobody_foresaw_is_logged_once_and_survived() -> None:
+    hub = ChangeHub()
+    answers: list[Exception | int] = [DatabaseError("malformed"), DatabaseError("malformed"), 3]
+
+    async def newest() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with capture_logs() as events:
+        following = asyncio.create_task(hub.follow(newest, AT_ONCE))
+        async with asyncio.timeout(5):
+            await hub.wait_past(2)
+    following.cancel()
+    assert [each["log_level"] for each in events] == ["error"]

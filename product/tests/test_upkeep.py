@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from sqlite3 import DatabaseError
 
 import pytest
 
@@ -21,14 +22,17 @@ async def test_requests_are_kept_for_thirty_days(store: Store) -> None:
     assert timedelta(days=30) == KEPT
 
 
-async def test_a_database_that_is_away_is_asked_again_later() -> None:
+@pytest.mark.parametrize(
+    "error", [Unavailable("away", reason="DATABASE_AWAY"), DatabaseError("malformed")]
+)
+async def test_a_database_that_fails_is_asked_again_later(error: Exception) -> None:
     asked: list[Micros] = []
     waited: list[float] = []
 
     class Away:
         async def purge(self, before: Micros, limit: int) -> int:  # noqa: ARG002  (the protocol's)
             asked.append(before)
-            raise Unavailable("away", reason="DATABASE_AWAY")
+            raise error
 
     async def wait(seconds: float) -> None:
         waited.append(seconds)
