@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from runtime import errors
 
+# A write met a standby: the server was demoted, or the name leads to another one now.
+_READ_ONLY = "25006"
 # SQLSTATE classes and codes (PostgreSQL, appendix A) after which the same request may succeed.
 _AWAY_CLASSES = ("08", "53", "57P")
 _AWAY_CODES = ("40001", "40P01", "55P03", "57014")
@@ -56,6 +58,19 @@ def translated() -> Iterator[None]:
         if better is error:
             raise
         raise better from error
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Raise Unavailable where a write, unlike a read that writes, is refused as read-only."""
+    try:
+        yield
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
+            raise
+        raise errors.Unavailable(
+            "the database takes no writes now", reason="DATABASE_AWAY", retry_after=_RETRY_AFTER
+        ) from error
 
 
 def _refuse_dead(connection: Any, _record: Any, _proxy: Any) -> None:
@@ -125,7 +140,7 @@ class PostgresDatabase:
             raise errors.Unavailable("the database is closing", reason="DATABASE_CLOSING")
         self._writing += 1
         try:
-            with translated():
+            with translated(), _written():
                 async with self._engine.begin() as connection:
                     return await connection.run_sync(work)
         finally:

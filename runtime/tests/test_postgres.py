@@ -49,6 +49,23 @@ async def test_connections_that_died_unnoticed_fail_nobody(
     assert counts == [8] * 8
 
 
+async def test_a_server_that_became_a_standby_is_unavailable_for_writes(things: Database) -> None:
+    await things.write(partial(set_read_only, on=True))
+    with pytest.raises(Unavailable):
+        await things.write(partial(add, names=["refused"]))
+    assert await things.read(count) == 0
+    await things.write(partial(set_read_only, on=False))
+    assert await things.write(partial(add, names=["kept"])) == 1
+
+
+def set_read_only(connection: Connection, *, on: bool) -> None:
+    state = "on" if on else "off"
+    connection.exec_driver_sql(
+        f"SET SESSION CHARACTERISTICS AS TRANSACTION READ {'ONLY' if on else 'WRITE'}"
+    )
+    assert connection.exec_driver_sql("SHOW default_transaction_read_only").scalar_one() == state
+
+
 async def test_a_write_that_loses_its_server_is_unavailable_and_undone(
     things: Database, own_postgres_server: PostgresServer
 ) -> None:
