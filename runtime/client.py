@@ -134,12 +134,12 @@ class Channel(aio.Channel):
     def stream_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Return the callable of a client-streaming method."""
         made = self._channel.stream_unary(method, *args, **kwargs)
-        return Outgoing(method, made, self._stream_timeout, self._traces)
+        return Outgoing(method, made, self._stream_timeout, self._traces, sends_stream=True)
 
     def stream_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Return the callable of a bidirectional method."""
         made = self._channel.stream_stream(method, *args, **kwargs)
-        return Outgoing(method, made, self._stream_timeout, self._traces)
+        return Outgoing(method, made, self._stream_timeout, self._traces, sends_stream=True)
 
     async def close(self, grace: float | None = None) -> None:
         """Close, after `grace` seconds at most for the calls that run."""

@@ -1,13 +1,14 @@
 """One method of a stub, with what every outgoing call needs fused around it."""
 
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import grpc
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from runtime.call import Headers, current_call
+from runtime.ending import Ending, SendingCall
 from runtime.tally import CLIENT
 from runtime.tracing import PROPAGATOR, TraceSource
 
@@ -29,13 +30,20 @@ class Outgoing:
     """Calls a method with a deadline and the trace context, and counts how it ends."""
 
     def __init__(
-        self, path: str, multicallable: Any, timeout: float, traces: TraceSource | None
+        self,
+        path: str,
+        multicallable: Any,
+        timeout: float,
+        traces: TraceSource | None,
+        *,
+        sends_stream: bool = False,
     ) -> None:
         _, service, method = path.split("/")
         self._path = path
         self._multicallable = multicallable
         self._timeout = timeout
         self._traces = traces
+        self._sends_stream = sends_stream
         self._tally = CLIENT.of(service, method)
 
     def __call__(
@@ -46,7 +54,7 @@ class Outgoing:
         metadata: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """Begin the call and return grpc's own call object."""
+        """Begin the call and return grpc's call object, or a SendingCall around it."""
         span = self._span()
         headers = _trace_headers(span)
         if headers:
@@ -59,8 +67,9 @@ class Outgoing:
             **kwargs,
         )
         self._tally.in_flight += 1
-        call.add_done_callback(lambda done: self._end(done, start, span))
-        return call
+        ending = Ending(lambda code: self._end(code, start, span))
+        call.add_done_callback(ending.done)
+        return SendingCall(call, ending) if self._sends_stream else call
 
     def _span(self) -> trace.Span | None:
         """Begin a span where the work that calls is itself recorded."""
@@ -68,8 +77,7 @@ class Outgoing:
             return None
         return self._traces.tracer.start_span(self._path[1:], kind=SpanKind.CLIENT)
 
-    def _end(self, call: Any, start: float, span: trace.Span | None) -> None:
-        code = _code_of(call)
+    def _end(self, code: grpc.StatusCode, start: float, span: trace.Span | None) -> None:
         self._tally.end(perf_counter() - start, code.name)
         if span is not None:
             if code is not grpc.StatusCode.OK:
@@ -85,15 +93,3 @@ def _trace_headers(span: trace.Span | None) -> Headers:
         return tuple(carrier.items())
     call = current_call.get()
     return call.trace_headers() if call is not None else ()
-
-
-def _code_of(call: Any) -> grpc.StatusCode:
-    """Return the status of a call that has ended."""
-    code = call.code()
-    try:
-        code.send(None)
-    except StopIteration as answered:
-        return cast("grpc.StatusCode", answered.value)
-    # Only the call of an ended channel still waits for a status that never comes.
-    code.close()
-    return grpc.StatusCode.CANCELLED

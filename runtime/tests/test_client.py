@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import timedelta
@@ -199,6 +200,31 @@ async def test_calls_are_counted(serve_echo: ServeEcho, kind: str, code: str) ->
     await eventually(lambda: sample("handled_total", code=code) == 1)
     assert sample("in_flight") == 0
     assert sample("duration_seconds_count") == 1
+
+
+@pytest.mark.parametrize("kind", ["Collect", "Chat"])
+async def test_a_call_is_counted_as_its_caller_sees_it(serve_echo: ServeEcho, kind: str) -> None:
+    echo = Failing(200, {})
+    stub = await serve_echo(echo)
+    seen: Counter[str] = Counter()
+    for _ in range(200):
+        with pytest.raises(aio.AioRpcError) as caught:
+            await stub.call(kind, "a")
+        seen[caught.value.code().name] += 1
+    assert handled(echo, kind) == seen
+    if kind == "Collect":
+        assert seen == {"UNAVAILABLE": 200}
+
+
+def handled(echo: Echo, kind: str) -> dict[str, float]:
+    """Return how many calls of the method ended with each code."""
+    return {
+        sample.labels["code"]: sample.value
+        for family in REGISTRY.collect()
+        if family.name == "bodega_rpc_client_handled"
+        for sample in family.samples
+        if (sample.labels["service"], sample.labels["method"]) == (echo.service.full_name, kind)
+    }
 
 
 async def test_a_server_that_comes_back_is_found_again(server_settings: ServerSettings) -> None:

@@ -1,0 +1,116 @@
+"""How an outgoing call ends, beyond what grpc.aio says of one that sends a stream.
+
+When Core has ended a call, grpc.aio may still be about to send a request on it. That send fails,
+and grpc.aio then puts a status of its own in the place of the true one, before or after that
+has come.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import grpc
+from grpc import aio
+
+# What grpc.aio says of a call whose send failed.
+_STAND_IN = (grpc.StatusCode.INTERNAL, "Internal error from Core")
+_PASSED = "the deadline has passed"
+
+
+class Ending:
+    """Reports once with which status a call ended."""
+
+    def __init__(self, report: Callable[[grpc.StatusCode], None]) -> None:
+        self._report = report
+        self.code: grpc.StatusCode | None = None
+
+    def settle(self, code: grpc.StatusCode) -> None:
+        """Report the status, unless one is reported already."""
+        if self.code is None:
+            self.code = code
+            self._report(code)
+
+    def done(self, call: Any) -> None:
+        """Take the status of a call that has ended, unless it is a stand-in for the true one."""
+        code = _answer(call.code()) or grpc.StatusCode.CANCELLED
+        stand_in = code is _STAND_IN[0] and _answer(call.details()) == _STAND_IN[1]
+        if stand_in and has_passed(call):
+            self.settle(grpc.StatusCode.DEADLINE_EXCEEDED)
+        elif not stand_in:
+            self.settle(code)
+
+
+class SendingCall:
+    """grpc's call that sends a stream; its caller sees the true status."""
+
+    def __init__(self, call: Any, ending: Ending) -> None:
+        self._call = call
+        self._ending = ending
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def __del__(self) -> None:
+        # Nobody looked at a call whose true status came too late to be told of.
+        if self._call.done():
+            self._ending.settle(_answer(self._call.code()) or grpc.StatusCode.CANCELLED)
+
+    def __await__(self) -> Any:
+        return self._response().__await__()
+
+    async def _response(self) -> Any:
+        with self._truly():
+            return await self._call
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        with self._truly():
+            async for response in self._call:
+                yield response
+
+    async def read(self) -> Any:
+        """Return the next response, or EOF."""
+        with self._truly():
+            return await self._call.read()
+
+    async def write(self, request: Any) -> None:
+        """Send a request."""
+        with self._truly():
+            await self._call.write(request)
+
+    @contextmanager
+    def _truly(self) -> Iterator[None]:
+        try:
+            yield
+        except asyncio.CancelledError:
+            self._ending.settle(grpc.StatusCode.CANCELLED)
+            raise
+        except aio.AioRpcError as error:
+            self._ending.settle(error.code())
+            if error.code() is self._ending.code:
+                raise
+            raise _error(self._ending.code, error.details()) from error
+
+
+def _error(code: Any, details: str | None) -> aio.AioRpcError:
+    passed = code is grpc.StatusCode.DEADLINE_EXCEEDED
+    return aio.AioRpcError(
+        code, aio.Metadata(), aio.Metadata(), details=_PASSED if passed else details
+    )
+
+
+def has_passed(call: Any) -> bool:
+    """Whether the deadline of a call has passed."""
+    left = call.time_remaining()
+    return left is not None and left <= 0
+
+
+def _answer(asked: Any) -> Any:
+    """Return what a call that has ended answers at once, or None."""
+    try:
+        asked.send(None)
+    except StopIteration as answered:
+        return answered.value
+    # Only the call of an ended channel still waits for a status that never comes.
+    asked.close()
+    return None
