@@ -1,8 +1,8 @@
 """How an outgoing call ends, beyond what grpc.aio says of one that sends a stream.
 
 When Core has ended a call, grpc.aio may still be about to send a request on it. That send fails,
-and grpc.aio then puts a status of its own in the place of the true one, before or after that
-has come.
+and grpc.aio then either puts a status of its own in the place of the true one, before or after
+that has come, or cancels the call as if the application had given it up.
 """
 
 import asyncio
@@ -35,18 +35,22 @@ class Ending:
         """Take the status of a call that has ended, unless it is a stand-in for the true one."""
         code = _answer(call.code()) or grpc.StatusCode.CANCELLED
         stand_in = code is _STAND_IN[0] and _answer(call.details()) == _STAND_IN[1]
-        if stand_in and has_passed(call):
+        if (stand_in or code is grpc.StatusCode.CANCELLED) and has_passed(call):
             self.settle(grpc.StatusCode.DEADLINE_EXCEEDED)
         elif not stand_in:
             self.settle(code)
 
 
 class SendingCall:
-    """grpc's call that sends a stream; its caller sees the true status."""
+    """grpc's call that sends a stream; its caller sees the true status, as an AioRpcError.
+
+    CancelledError is raised only where the caller's task is cancelled, or called `cancel`.
+    """
 
     def __init__(self, call: Any, ending: Ending) -> None:
         self._call = call
         self._ending = ending
+        self._given_up = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)
@@ -78,13 +82,21 @@ class SendingCall:
         with self._truly():
             await self._call.write(request)
 
+    def cancel(self) -> bool:
+        """Give the call up; return whether it was still running."""
+        self._given_up = True
+        return cast("bool", self._call.cancel())
+
     @contextmanager
     def _truly(self) -> Iterator[None]:
         try:
             yield
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             self._ending.settle(grpc.StatusCode.CANCELLED)
-            raise
+            task = asyncio.current_task()
+            if self._given_up or (task is not None and task.cancelling()):
+                raise
+            raise _error(self._ending.code, _answer(self._call.details())) from error
         except aio.AioRpcError as error:
             self._ending.settle(error.code())
             if error.code() is self._ending.code:

@@ -216,6 +216,46 @@ async def test_a_call_is_counted_as_its_caller_sees_it(serve_echo: ServeEcho, ki
         assert seen == {"UNAVAILABLE": 200}
 
 
+@pytest.mark.parametrize("kind", ["Collect", "Chat"])
+async def test_a_deadline_that_passes_early_is_no_cancellation(
+    serve_echo: ServeEcho, kind: str
+) -> None:
+    echo = Echo(echo_service())
+    stub = await serve_echo(echo)
+    seen: Counter[str] = Counter()
+    for number in range(400):
+        try:
+            await stub.call(kind, "a", timeout=0.0001 * (number % 20))
+        except aio.AioRpcError as error:
+            seen[error.code().name] += 1
+        else:
+            seen["OK"] += 1
+    assert set(seen) == {"OK", "DEADLINE_EXCEEDED"}
+    assert handled(echo, kind) == seen
+
+
+@pytest.mark.parametrize("kind", ["Collect", "Chat"])
+async def test_a_call_that_is_given_up_is_cancelled(serve_echo: ServeEcho, kind: str) -> None:
+    echo = Echo(echo_service())
+    stub = await serve_echo(echo)
+    call = stub.begin_with(kind, None)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await (call if kind == "Collect" else call.read())
+    assert handled(echo, kind) == {"CANCELLED": 1}
+
+
+async def test_requests_that_cannot_be_made_cancel_only_the_call(serve_echo: ServeEcho) -> None:
+    async def broken() -> AsyncGenerator[str]:
+        yield "a"
+        raise OSError("the file is gone")
+
+    stub = await serve_echo(Echo(echo_service()))
+    with pytest.raises(aio.AioRpcError) as caught:
+        await stub.begin_with("Collect", broken())
+    assert caught.value.code() is grpc.StatusCode.CANCELLED
+
+
 def handled(echo: Echo, kind: str) -> dict[str, float]:
     """Return how many calls of the method ended with each code."""
     return {
