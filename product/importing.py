@@ -84,11 +84,12 @@ def _upsert(connection: Connection, batch: Batch, first: int, now: Micros, encod
         for revision, draft in enumerate(batch.drafts, start=first)
     )
     rows = [(*each, encode(each)) for each in inserted]
-    connection.exec_driver_sql(_upsert_sql(connection.dialect), rows)
+    connection.exec_driver_sql(upsert_sql(connection.dialect), rows)
 
 
 @cache
-def _upsert_sql(dialect: Dialect) -> str:
+def upsert_sql(dialect: Dialect) -> str:
+    """Return the statement of an import for the driver: a Product and its message are one row."""
     new = insert_products(dialect.name)
     differs = or_(*(products.c[name] != new.excluded[name] for name in _REPLACED))
     replaced = {name: new.excluded[name] for name in (*_REPLACED, "update_time", "revision")}

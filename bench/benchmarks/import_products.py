@@ -14,7 +14,7 @@ from bench.catalogue import batches, drafts
 from bench.load import Call, h2load
 from bench.measure import Figure, Series, Target, in_turns
 from bench.product_server import product_server, write_call
-from product.importing import _upsert_sql
+from product.importing import upsert_sql
 from product.model import Product
 from product.servicer import encode
 from runtime.migrate import prepare
@@ -91,7 +91,7 @@ async def _raw_import(options: Options, numbers: count[int]) -> float:
 
 def _write(connection: Connection, rows: Sequence[Row]) -> float:
     """Write the rows with the driver alone; SQLAlchemy only names the statement."""
-    raw, statement = driver(connection), _upsert_sql(connection.dialect)
+    raw, statement = driver(connection), upsert_sql(connection.dialect)
     begin = time.perf_counter()
     for batch in batched(rows, CHUNK, strict=False):
         raw.execute("BEGIN IMMEDIATE")
