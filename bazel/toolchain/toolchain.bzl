@@ -115,6 +115,6 @@ toolchain = repository_rule(
     implementation = _toolchain_impl,
     configure = True,
     doc = "Resolves the build's tools on PATH.",
-    environ = ["BODEGA_TOOLCHAIN_ID", "PATH"],
+    environ = ["PATH"],
     local = True,
 )
