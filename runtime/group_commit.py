@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 
 from runtime import errors
 from runtime.logs import get_logger
-from runtime.sqlite_connection import OpenedFile, driver, translate
+from runtime.sqlite_connection import driver, translate
+from runtime.sqlite_inspection import Inspection
 
 # Bounds of one transaction: the loop serves nobody else while its works run.
 _MAX_GROUP = 512
@@ -53,7 +54,7 @@ class GroupWriter:
     """
 
     def __init__(
-        self, connection: Connection, file: OpenedFile, *, busy_timeout: float, max_waiting: int
+        self, connection: Connection, file: Inspection, *, busy_timeout: float, max_waiting: int
     ) -> None:
         self._connection = connection
         self._file = file

@@ -24,6 +24,9 @@ _AWAY = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PROTOCOL,
 }
+# The file is not what SQLite has written. Until somebody restores it, nothing here can serve it.
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+CORRUPT = "DATABASE_CORRUPT"
 _DRIVER = "bodega_driver"
 _RETRY_AFTER = timedelta(seconds=1)
 
@@ -32,11 +35,14 @@ def translate(error: BaseException) -> BaseException:
     """Return Unavailable for what the caller may try again, and any other error as it is."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     # The low byte is the primary code; errors of the sqlite3 module itself carry none.
-    if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in _AWAY and not isinstance(cause, OSError):
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if code in _CORRUPT:
+        message, reason = "the database is damaged", CORRUPT
+    elif code in _AWAY or isinstance(cause, OSError):
+        message, reason = "the database is locked, full or away", "DATABASE_AWAY"
+    else:
         return error
-    away = errors.Unavailable(
-        "the database is locked, full or away", reason="DATABASE_AWAY", retry_after=_RETRY_AFTER
-    )
+    away = errors.Unavailable(message, reason=reason, retry_after=_RETRY_AFTER)
     away.__cause__ = error
     return away
 

@@ -4,15 +4,17 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bodega.product.v1 import product_pb2 as pb
 from bodega.product.v1 import product_pb2_grpc
@@ -47,11 +49,17 @@ async def event(process: Process, name: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def running(*flags: str, home: Path) -> AsyncIterator[tuple[Process, Stub]]:
+    async with reachable(*flags, home=home) as (process, channel):
+        yield process, product_pb2_grpc.ProductServiceStub(channel)
+
+
+@asynccontextmanager
+async def reachable(*flags: str, home: Path) -> AsyncIterator[tuple[Process, grpc.aio.Channel]]:
     process = await start(*ANY_PORT, *flags, home=home)
     try:
         address = (await event(process, "serving"))["address"]
         async with grpc.aio.insecure_channel(address) as channel:
-            yield process, product_pb2_grpc.ProductServiceStub(channel)
+            yield process, channel
     finally:
         if process.returncode is None:
             process.kill()
@@ -146,3 +154,21 @@ async def test_an_empty_postgresql_database_is_refused_until_it_is_migrated(
     async with running("--database", postgres_url, home=tmp_path) as (_, stub):
         found = await stub.GetProduct(pb.GetProductRequest(id=created.product.id))
         assert found.product == created.product
+
+
+async def test_a_database_that_is_damaged_while_it_serves_is_not_serving(tmp_path: Path) -> None:
+    file = tmp_path / "bodega" / "product.db"
+    async with reachable(home=tmp_path) as (_, channel):
+        stub = product_pb2_grpc.ProductServiceStub(channel)
+        await stub.ImportProducts(iter([batch("b", [message(f"S{row}") for row in range(200)])]))
+        with closing(sqlite3.connect(file)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # From now on the server has in memory what it needs to answer.
+        await stub.ListProducts(pb.ListProductsRequest())
+        health = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
+        states = health.Watch(health_pb2.HealthCheckRequest())
+        assert (await states.read()).status == health_pb2.HealthCheckResponse.SERVING
+        with file.open("r+b") as content:
+            content.write(b"\xa5" * file.stat().st_size)
+        async with asyncio.timeout(30):
+            assert (await states.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
