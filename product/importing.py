@@ -7,9 +7,10 @@ from functools import cache
 from sqlalchemy import Connection, Dialect, bindparam, case, func, insert, null, or_, select, update
 
 from product.errors import batch_id_reused
-from product.model import Batch, BatchResult, Encoder, Micros, Product, Rejection
+from product.model import Batch, BatchResult, Encoder, Product, Rejection
 from product.revision import advance, count
 from product.tables import import_batches, insert_products, product_columns, products
+from runtime.clock import Micros
 
 _REPLACED = ("name", "description", "currency", "price_minor", "status")
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple, Protocol
 
+from runtime.clock import Micros
 from runtime.errors import FieldViolation
 from runtime.money import Money
 
-type Micros = int
 type Key = tuple[int | str, ...]
 type Column = int | str
 # A product as the API sends it; only the servicer knows what is in it.

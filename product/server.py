@@ -5,17 +5,16 @@ import asyncio
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from product.changes import ChangeHub
 from product.metrics import gauge_for_ever
-from product.service import Catalogue, now_micros
+from product.service import Catalogue
 from product.servicer import ProductServicer, encode
 from product.settings import ProductSettings
 from product.store import Store
 from product.upkeep import purge_for_ever
 from runtime.chain import default_chain
-from runtime.database import Database, open_database
-from runtime.errors import Unavailable
+from runtime.clock import now_micros
+from runtime.database_settings import open_migrated
 from runtime.health import Health
-from runtime.main import StartError, run
-from runtime.migrate import SchemaError, prepare
+from runtime.main import run
 from runtime.server import Server
 from runtime.settings import load
 from runtime.telemetry import telemetry
@@ -26,7 +25,7 @@ SERVICE = product_pb2.DESCRIPTOR.services_by_name["ProductService"]
 async def serve(settings: ProductSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
     async with telemetry(settings, "product") as told:
-        database = await open_catalogue(settings)
+        database = await open_migrated(settings, "product.migrations")
         try:
             store, hub = Store(database, encode), ChangeHub()
             health = Health({SERVICE.full_name: database.check})
@@ -49,15 +48,6 @@ async def serve(settings: ProductSettings) -> None:
                     job.cancel()
         finally:
             await database.close()
-
-
-async def open_catalogue(settings: ProductSettings) -> Database:
-    """Open the database with the schema that this program needs."""
-    try:
-        await prepare(settings.database, "product.migrations", migrate=settings.migrate)
-        return await open_database(settings.database)
-    except (SchemaError, Unavailable) as error:
-        raise StartError(f"--database: {error}") from error
 
 
 def main() -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
@@ -26,7 +25,6 @@ from product.model import (
     Key,
     Listing,
     Message,
-    Micros,
     Order,
     Product,
     Proposal,
@@ -46,6 +44,7 @@ from product.validation import (
     refuse,
 )
 from runtime import page_token
+from runtime.clock import Clock, Micros, now_micros
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
@@ -111,17 +110,10 @@ class Page(NamedTuple):
     next_page_token: str
 
 
-def now_micros() -> Micros:
-    """Return the time now."""
-    return time.time_ns() // 1000
-
-
 class Catalogue:
     """Products: single ones, listings, imports and changes."""
 
-    def __init__(
-        self, store: Products, hub: ChangeHub, *, clock: Callable[[], Micros] = now_micros
-    ) -> None:
+    def __init__(self, store: Products, hub: ChangeHub, *, clock: Clock = now_micros) -> None:
         self._store = store
         self._hub = hub
         self._clock = clock

@@ -17,7 +17,6 @@ from product.model import (
     Filter,
     ImportSummary,
     Message,
-    Micros,
     Order,
     Product,
     Proposal,
@@ -25,6 +24,7 @@ from product.model import (
 from product.service import Catalogue
 from product.validation import refuse
 from runtime.call import Context
+from runtime.clock import Micros
 from runtime.currencies import EXPONENTS
 from runtime.encoded import encoded, message_field, message_fields
 from runtime.endless import endless

@@ -24,7 +24,6 @@ from product.model import (
     Key,
     Listing,
     Message,
-    Micros,
     Product,
     Slice,
 )
@@ -37,6 +36,7 @@ from product.tables import (
     product_deletions,
     products,
 )
+from runtime.clock import Micros
 from runtime.database import Database
 from runtime.errors import Aborted, NotFound
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from product.failure import report
-from product.model import Micros
+from runtime.clock import Micros
 from runtime.logs import get_logger
 
 KEPT = timedelta(days=30)

@@ -1,6 +1,5 @@
 """The product worker's settings."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
@@ -8,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from runtime.settings import Address, Duration, Settings, SettingsConfigDict, TelemetrySettings
+from runtime.state_folder import state_folder
 from workers.sources.catalogue import check_extension
 from workers.sources.fields import FIELDS
 
@@ -45,12 +45,6 @@ def _check_defaults(text: str) -> str:
         if field not in FIELDS or field == "sku":
             raise ValueError(f"{field!r} is none of {', '.join(FIELDS[1:])}")
     return text
-
-
-def _state_folder() -> Path:
-    """Return the folder for state (XDG Base Directory Specification: a relative one is ignored)."""
-    named = Path(os.environ.get("XDG_STATE_HOME", ""))
-    return (named if named.is_absolute() else Path("~/.local/state")) / "bodega"
 
 
 def _expand_home(path: Path) -> Path:
@@ -148,5 +142,5 @@ class ProductWorkerSettings(MadeUpSettings, SourceSettings, TelemetrySettings):
     ] = timedelta(seconds=10)
     data: Annotated[
         Path, AfterValidator(_expand_home), Field(description="folder of state and checkpoints")
-    ] = _state_folder()
+    ] = state_folder()
     metrics_listen: Address | None = "127.0.0.1:9061"

@@ -9,11 +9,12 @@ import pytest
 
 from bodega.product.v1 import product_pb2 as pb
 from product.changes import ChangeHub
-from product.model import Batch, BatchResult, Key, Listing, Micros, Slice
+from product.model import Batch, BatchResult, Key, Listing, Slice
 from product.service import Catalogue
 from product.servicer import encode
 from product.store import Store
 from product.tests.examples import Failure, batch, draft, message, next_of, stream
+from runtime.clock import Micros
 from runtime.database import Database
 from runtime.server import Server
 

@@ -4,10 +4,11 @@ from sqlite3 import DatabaseError
 
 import pytest
 
-from product.model import CreateRequest, Micros
+from product.model import CreateRequest
 from product.store import Store
 from product.tests.examples import draft
 from product.upkeep import EVERY, KEPT, purge_for_ever, purge_old
+from runtime.clock import Micros
 from runtime.errors import Unavailable
 
 DAY = timedelta(days=1) // timedelta(microseconds=1)

@@ -12,13 +12,6 @@ from typing import TextIO
 from tools.shop.errors import CannotStartError
 
 
-def default_folder() -> Path:
-    """Return the place for state that is kept, after the XDG Base Directory Specification."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
-    return base / "bodega"
-
-
 @contextmanager
 def temporary() -> Iterator[Path]:
     """Make a folder that is gone afterwards."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from runtime.state_folder import state_folder
 from tools.shop import folder, ports
 from tools.shop.errors import CannotStartError
 from tools.shop.part import Part, Port
@@ -50,7 +51,7 @@ def _data(settings: ShopSettings) -> Iterator[Path]:
         with folder.temporary() as path, folder.locked(path):
             yield path
     else:
-        with folder.locked(settings.data or folder.default_folder()) as path:
+        with folder.locked(settings.data or state_folder()) as path:
             yield path
 
 

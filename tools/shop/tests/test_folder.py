@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools.shop.errors import CannotStartError
-from tools.shop.folder import default_folder, locked, temporary
+from tools.shop.folder import locked, temporary
 
 
 def test_a_folder_serves_one_shop_at_a_time(tmp_path: Path) -> None:
@@ -35,11 +35,3 @@ def test_a_temporary_folder_is_gone_afterwards() -> None:
         (path / "logs").mkdir()
         (path / "logs" / "x.log").touch()
     assert not path.exists()
-
-
-def test_the_default_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "bodega"
-    monkeypatch.setenv("XDG_STATE_HOME", "relative/is/ignored")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_folder() == tmp_path / ".local" / "state" / "bodega"
