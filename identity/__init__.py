@@ -1,0 +1,1 @@
+"""The identity server: OAuth 2.0 and OpenID Connect for every other service."""
