@@ -65,6 +65,13 @@ class Window:
         """Return the messages of the stream."""
         return [batch.message() for batch in self.batches]
 
+    def where(self, batch_id: str | None) -> str:
+        """Say which lines a batch holds; without one, or an unknown one, all of the window's."""
+        found = [batch for batch in self.batches if batch.batch_id == batch_id]
+        lines = [line for batch in found or self.batches for line in batch.lines]
+        named = f" (batch {batch_id})" if found else ""
+        return f"lines {min(lines)} to {max(lines)}{named}"
+
 
 class WindowReader:
     """Reads one window after the other. `rows` bounds a window, bad rows included."""

@@ -15,7 +15,7 @@ from runtime.logs import get_logger
 from workers import durable, metrics
 from workers.batches import Place, Window, WindowReader
 from workers.checkpoint import Checkpoint, Totals
-from workers.importer import Importer, StoppedError
+from workers.importer import Importer, ImportRefusedError, StoppedError
 from workers.progress import progress
 from workers.rejects import Rejects
 from workers.rows import ProductReader
@@ -151,7 +151,7 @@ class _FileImport:
         """Send a window, report its bad rows, and move the checkpoint on, in this order."""
         response = product_pb2.ImportProductsResponse()
         if window.batches:
-            response = await self._importer.send(window.requests())
+            response = await self._send(window)
         bad = sorted([*window.skipped, *_rejected(window, response)])
         metrics.PRODUCTS.labels("skipped").inc(len(window.skipped))
         after = replace(
@@ -164,6 +164,14 @@ class _FileImport:
         after.save(self._options.checkpoint_path)
         self.totals = after.totals
         return after
+
+    async def _send(self, window: Window) -> product_pb2.ImportProductsResponse:
+        try:
+            return await self._importer.send(window.requests())
+        except ImportRefusedError as error:
+            where = window.where(error.batch_id)
+            message = f"{self._options.source}: {where}: {error}; start again to go on from there"
+            raise ImportRefusedError(message, error.batch_id) from error
 
     async def _found(self, identity: str) -> Checkpoint | None:
         """Return the checkpoint of an earlier run, where it holds for this file and server."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -20,22 +20,34 @@ from workers.stop import Stop
 
 log = get_logger("product_worker")
 
-# Whatever else Product answers, it would answer again.
+# These pass, however long that takes.
 _PASSING = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DEADLINE_EXCEEDED,
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         grpc.StatusCode.ABORTED,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNKNOWN,
     }
 )
+# These may be an accident on the way, or what Product makes of a batch each time. Whatever else
+# it answers, it would answer again.
+_DUBIOUS = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+ATTEMPTS = 6
 
 
 class ImportRefusedError(Exception):
-    """Product will not take the batches, however often they are sent; the text says why."""
+    """Product will not take the batches, however often they are sent; the text says why.
+
+    `batch_id` names the batch that it is about, where that is known.
+    """
+
+    def __init__(self, reason: str, batch_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.batch_id = batch_id
+
+
+class ImportFailedError(ImportRefusedError):
+    """Product failed at the batches as often as they were sent, and does not say why."""
 
 
 class StoppedError(Exception):
@@ -79,15 +91,34 @@ class Importer:
         """Stream the batches, the same ones again after a failure, and return what became of them.
 
         The server recognises by their ids those that it had committed when a stream broke.
-        Raises ImportRefusedError and StoppedError.
+        Raises ImportRefusedError, ImportFailedError and StoppedError.
         """
+        try:
+            response = await self._until_answered(requests)
+        except ImportFailedError:
+            if len(requests) == 1:
+                raise
+            # One of them, but which? Each is sent alone, up to the one that fails alone.
+            for request in requests:
+                await self._until_answered([request])
+            response = await self._until_answered(requests)
+        self._acknowledged(requests, response)
+        return response
+
+    async def _until_answered(
+        self, requests: Sequence[product_pb2.ImportProductsRequest]
+    ) -> product_pb2.ImportProductsResponse:
+        failures = 0
         while True:
             try:
                 response = await self._stream(requests)
             except grpc.aio.AioRpcError as error:
+                failures += error.code() in _DUBIOUS
+                if failures == ATTEMPTS:
+                    raise _given_up(requests, error) from error
                 await self._failed(error)
             else:
-                self._acknowledged(requests, response)
+                self._recovered()
                 return response
 
     async def _stream(
@@ -111,7 +142,6 @@ class Importer:
         metrics.PRODUCTS.labels("updated").inc(response.updated_count)
         metrics.PRODUCTS.labels("rejected").inc(response.rejected_count)
         metrics.LAST_SUCCESS.set_to_current_time()
-        self._recovered()
 
     def _recovered(self) -> None:
         self._succeeded = True
@@ -125,8 +155,9 @@ class Importer:
         """Count the failure and wait; raise where another try is no use."""
         code = error.code()
         metrics.FAILURES.labels(code.name).inc()
-        if code not in _PASSING:
-            raise ImportRefusedError(f"Product refuses the import: {code.name}: {error.details()}")
+        if code not in _PASSING | _DUBIOUS:
+            reason = f"Product refuses the import: {code.name}: {error.details()}"
+            raise ImportRefusedError(reason, _batch_of(error))
         if self._outage is None:
             self._outage = _Outage(time.monotonic())
             log.warning("product is away, trying again", code=code.name, details=error.details())
@@ -136,15 +167,30 @@ class Importer:
             raise StoppedError
 
 
+def _given_up(
+    requests: Sequence[product_pb2.ImportProductsRequest], error: grpc.aio.AioRpcError
+) -> ImportFailedError:
+    reason = f"Product failed {ATTEMPTS} times: {error.code().name}: {error.details()}"
+    return ImportFailedError(reason, requests[0].batch_id if len(requests) == 1 else None)
+
+
 def retry_delay(error: grpc.aio.AioRpcError) -> timedelta:
     """Return how long the server asks to be left alone (google.rpc.RetryInfo)."""
+    info = error_details_pb2.RetryInfo()
+    return info.retry_delay.ToTimedelta() if _unpack(error, info) else timedelta(0)
+
+
+def _batch_of(error: grpc.aio.AioRpcError) -> str | None:
+    """Return which batch the server says that it is about."""
+    info = error_details_pb2.ErrorInfo()
+    return info.metadata.get("batch_id") if _unpack(error, info) else None
+
+
+def _unpack(error: grpc.aio.AioRpcError, into: Message) -> bool:
+    """Fill in the first detail of that type; return whether there is one."""
     try:
         status = rpc_status.from_call(error)  # type: ignore[no-untyped-call]
     except DecodeError, ValueError:
         # A proxy on the way may say anything, and another message than Product's.
-        return timedelta(0)
-    for detail in status.details if status else ():
-        info = error_details_pb2.RetryInfo()
-        if detail.Unpack(info):
-            return info.retry_delay.ToTimedelta()
-    return timedelta(0)
+        return False
+    return any(detail.Unpack(into) for detail in (status.details if status else ()))

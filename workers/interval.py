@@ -8,7 +8,7 @@ from runtime.logs import get_logger
 from workers import durable
 from workers.durable import CorruptFileError
 from workers.generator import Generator
-from workers.importer import Importer, StoppedError
+from workers.importer import Importer, ImportFailedError, StoppedError
 from workers.settings import MadeUpSettings
 from workers.state import WorkerState
 from workers.stop import Stop
@@ -19,8 +19,8 @@ log = get_logger("product_worker")
 async def feed(importer: Importer, stop: Stop, settings: MadeUpSettings, state_path: Path) -> None:
     """Send the products of each interval until asked to stop.
 
-    The state moves on only after the acknowledgement: whatever breaks before, the same
-    batches are sent again, and Product recognises them.
+    The state moves on only after the acknowledgement, or once Product has failed at them for
+    good: whatever breaks before, the same batches are sent again, and Product recognises them.
     """
     with durable.owned(state_path):
         state = _load(state_path)
@@ -30,21 +30,31 @@ async def feed(importer: Importer, stop: Stop, settings: MadeUpSettings, state_p
         while not await stop.within(pause):
             began = asyncio.get_running_loop().time()
             try:
-                response = await importer.send(generator.requests(state.sequence))
+                await _send(importer, generator, state.sequence)
             except StoppedError:
                 return
-            log.info(
-                "products imported",
-                sequence=state.sequence,
-                inserted=response.inserted_count,
-                updated=response.updated_count,
-                unchanged=response.unchanged_count,
-                rejected=response.rejected_count,
-            )
             state = state.next()
             state.save(state_path)
             took = timedelta(seconds=asyncio.get_running_loop().time() - began)
             pause = max(settings.interval - took, timedelta(0))
+
+
+async def _send(importer: Importer, generator: Generator, sequence: int) -> None:
+    """Send the products of one interval; give up those that Product fails at each time."""
+    try:
+        response = await importer.send(generator.requests(sequence))
+    except ImportFailedError as error:
+        # Nobody waits for just these.
+        log.warning("products given up", sequence=sequence, batch=error.batch_id, reason=str(error))
+        return
+    log.info(
+        "products imported",
+        sequence=sequence,
+        inserted=response.inserted_count,
+        updated=response.updated_count,
+        unchanged=response.unchanged_count,
+        rejected=response.rejected_count,
+    )
 
 
 def _load(path: Path) -> WorkerState:
