@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -60,17 +60,17 @@ def translated() -> Iterator[None]:
         raise better from error
 
 
-@contextmanager
-def _written() -> Iterator[None]:
-    """Raise Unavailable where a write, unlike a read that writes, is refused as read-only."""
-    try:
-        yield
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
-            raise
-        raise errors.Unavailable(
-            "the database takes no writes now", reason="DATABASE_AWAY", retry_after=_RETRY_AFTER
-        ) from error
+def _give_up_demoted(context: ExceptionContext) -> None:
+    """Make the pool replace its connections once a write is refused as read-only.
+
+    They lead to what was the primary, which may live on as a standby for ever. A read that writes
+    is refused too, and is our own mistake.
+    """
+    connection = context.connection
+    if connection is None or connection.get_execution_options().get("postgresql_readonly"):
+        return
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
 
 
 def _refuse_dead(connection: Any, _record: Any, _proxy: Any) -> None:
@@ -98,6 +98,7 @@ def make_engine(
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_dead)
+    event.listen(engine.sync_engine, "handle_error", _give_up_demoted)
     return engine
 
 
@@ -140,7 +141,7 @@ class PostgresDatabase:
             raise errors.Unavailable("the database is closing", reason="DATABASE_CLOSING")
         self._writing += 1
         try:
-            with translated(), _written():
+            with translated():
                 async with self._engine.begin() as connection:
                     return await connection.run_sync(work)
         finally:

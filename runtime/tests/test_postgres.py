@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_
 
 from runtime.database import Database, open_database, parse_url
@@ -17,8 +18,13 @@ from runtime.tests.things import THINGS, add, count, create, names
 
 
 @pytest.fixture
-async def things(own_postgres_server: PostgresServer) -> AsyncIterator[Database]:
-    database = await create(await open_database(own_postgres_server.create_database()))
+def url(own_postgres_server: PostgresServer) -> str:
+    return own_postgres_server.create_database()
+
+
+@pytest.fixture
+async def things(url: str) -> AsyncIterator[Database]:
+    database = await create(await open_database(url))
     yield database
     await database.close()
 
@@ -64,6 +70,36 @@ def set_read_only(connection: Connection, *, on: bool) -> None:
         f"SET SESSION CHARACTERISTICS AS TRANSACTION READ {'ONLY' if on else 'WRITE'}"
     )
     assert connection.exec_driver_sql("SHOW default_transaction_read_only").scalar_one() == state
+
+
+async def test_connections_to_a_primary_that_was_demoted_are_not_used_again(
+    things: Database, url: str
+) -> None:
+    # Each session begins read-only and stays so, as one to the old primary does after a failover.
+    await things.write(partial(set_sessions_read_only, on=True))
+    database = await open_database(url)
+    await asyncio.gather(*(database.read(count) for _ in range(8)))
+    with pytest.raises(Unavailable) as refused:
+        await database.write(partial(add, names=["refused"]))
+    assert refused.value.retry_after
+    await things.write(partial(set_sessions_read_only, on=False))
+    # New sessions lead to the new primary, and no old one is left to take a write.
+    await asyncio.gather(*(database.write(partial(add, names=[f"{n}"])) for n in range(8)))
+    assert await database.read(count) == 8
+    await database.close()
+
+
+def set_sessions_read_only(connection: Connection, *, on: bool) -> None:
+    connection.exec_driver_sql(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = "
+        f"{'on' if on else 'off'}', current_database()); END $$"
+    )
+
+
+async def test_a_read_that_writes_is_our_own_mistake(things: Database) -> None:
+    with pytest.raises(DBAPIError) as refused:
+        await things.read(partial(add, names=["x"]))
+    assert not refused.value.connection_invalidated
 
 
 async def test_a_write_that_loses_its_server_is_unavailable_and_undone(
