@@ -14,15 +14,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from runtime import errors
-from runtime.logs import get_logger
 from runtime.sqlite_connection import driver, translate
 from runtime.sqlite_inspection import Inspection
+from runtime.write_outage import WriteOutage
 
 # Bounds of one transaction: the loop serves nobody else while its works run.
 _MAX_GROUP = 512
 _MAX_GROUP_SECONDS = 0.005
-
-log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -66,7 +64,7 @@ class GroupWriter:
         self._waiting: deque[_Write] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
-        self._is_away = False
+        self._outage = WriteOutage()
         self._thread = _WaitingThread(name="sqlite-writer")
         self._task = asyncio.create_task(self._serve(), name="sqlite-writer")
 
@@ -112,15 +110,13 @@ class GroupWriter:
             write.settle()
 
     def _note(self, group: list[_Write]) -> None:
-        """Log when writes begin to fail for want of the database, and when they succeed again."""
+        """Note whether the database took them, whatever became of each."""
         failures = (each.error for each in group)
         away = next((each for each in failures if isinstance(each, errors.Unavailable)), None)
-        if away is not None and not self._is_away:
-            self._is_away = True
-            log.warning("database takes no writes", error=repr(away.__cause__))
-        elif away is None and group and self._is_away:
-            self._is_away = False
-            log.info("database takes writes again")
+        if away is not None:
+            self._outage.failed(away)
+        elif group:
+            self._outage.succeeded()
 
     async def _begin(self) -> None:
         self._file.require()

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from runtime import errors
+from runtime.write_outage import WriteOutage
 
 # A write met a standby: the server was demoted, or the name leads to another one now.
 _READ_ONLY = "25006"
@@ -113,6 +114,7 @@ class PostgresDatabase:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         self._selects = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._outage = WriteOutage()
         self._writing = 0
         self._idle = asyncio.Event()
         self._closing = False
@@ -143,7 +145,13 @@ class PostgresDatabase:
         try:
             with translated():
                 async with self._engine.begin() as connection:
-                    return await connection.run_sync(work)
+                    result = await connection.run_sync(work)
+        except errors.Unavailable as error:
+            self._outage.failed(error)
+            raise
+        else:
+            self._outage.succeeded()
+            return result
         finally:
             self._writing -= 1
             self._idle.set()

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_
@@ -82,10 +83,12 @@ async def test_connections_to_a_primary_that_was_demoted_are_not_used_again(
     with pytest.raises(Unavailable) as refused:
         await database.write(partial(add, names=["refused"]))
     assert refused.value.retry_after
+    assert REGISTRY.get_sample_value("bodega_database_writable") == 0
     await things.write(partial(set_sessions_read_only, on=False))
     # New sessions lead to the new primary, and no old one is left to take a write.
     await asyncio.gather(*(database.write(partial(add, names=[f"{n}"])) for n in range(8)))
     assert await database.read(count) == 8
+    assert REGISTRY.get_sample_value("bodega_database_writable") == 1
     await database.close()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import Connection
 from sqlalchemy.exc import InvalidRequestError
 from structlog.testing import capture_logs
@@ -184,6 +185,8 @@ async def test_an_outage_of_writes_is_logged_once_and_so_is_its_end(things: Data
         with file_size_limit(256 * 1024):
             for n in range(3):
                 await gather(things, partial(add, names=[f"{n}" + "x" * 300_000]))
+            assert writable() == 0
+            await things.check()  # Reads are served as before, and so is health.
         for n in range(3):
             await things.write(partial(add, names=[f"{n}"]))
     assert [each["event"] for each in events] == [
@@ -191,6 +194,11 @@ async def test_an_outage_of_writes_is_logged_once_and_so_is_its_end(things: Data
         "database takes writes again",
     ]
     assert "OperationalError" in events[0]["error"]
+    assert writable() == 1
+
+
+def writable() -> float | None:
+    return REGISTRY.get_sample_value("bodega_database_writable")
 
 
 async def test_a_caller_cancelled_before_its_work_starts_has_it_dropped(things: Database) -> None:
