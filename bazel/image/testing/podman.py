@@ -11,13 +11,15 @@ from typing import Any
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
-# crun needs no cgroups for what is tried here, and not every kernel's suit it.
+# crun needs no cgroups for what is tried here, and not every kernel's suit it. Locks in shared
+# memory would be one for all users of the machine, and the first user's own.
 CONFIGURATION = """\
 [containers]
 cgroups = "disabled"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "none"
+lock_type = "file"
 runtime = "crun"
 """
 
@@ -97,5 +99,7 @@ class Podman:
         return int(self("wait", container))
 
     def clean_up(self) -> None:
-        """Remove all containers, and what they mounted."""
+        """Remove all: no file is left whose owner is a container's user."""
         self("rm", "--all", "--force", "--time=0", "--volumes")
+        self("volume", "rm", "--all", "--force")
+        self("rmi", "--all", "--force")
