@@ -3,13 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET6
+from socket import AF_INET6, SHUT_RDWR, socket
 from socketserver import TCPServer
-from threading import Thread
-from typing import override
+from threading import Lock, Thread
+from typing import Any, override
 
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
@@ -21,6 +21,11 @@ LOOP_TIMEOUT_SECONDS = 2.0
 
 # How long the end of the listener may wait for its thread.
 POLL_SECONDS = 0.1
+
+# Each connection has a thread, so both are bounded: how many there are, and for how long one may
+# ask nothing.
+MAX_CONNECTIONS = 32
+IDLE_SECONDS = 10.0
 
 type Ready = Callable[[], bool]
 
@@ -47,6 +52,7 @@ def admin_listener(listen: str, ready: Ready) -> Iterator[str]:
 
     class Handler(_Handler):
         checks = {"/healthz": alive, "/readyz": ready}  # noqa: RUF012 (read only)
+        timeout = IDLE_SECONDS
 
     host, _, port = listen.rpartition(":")
     try:
@@ -66,6 +72,30 @@ def admin_listener(listen: str, ready: Ready) -> Iterator[str]:
 
 
 class _Listener(ThreadingHTTPServer):
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._open: dict[socket, None] = {}
+        self._lock = Lock()
+        super().__init__(address, handler)
+
+    @override
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve it; the oldest connection gives way where there are too many."""
+        with self._lock:
+            if len(self._open) >= MAX_CONNECTIONS:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                with suppress(OSError):  # Its client was faster.
+                    oldest.shutdown(SHUT_RDWR)
+            self._open[request] = None
+        super().process_request(request, client_address)
+
+    @override
+    def shutdown_request(self, request: Any) -> None:
+        """Close it; from here on it counts no more."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
     @override
     def server_bind(self) -> None:
         """Bind without asking a name server who we are, which http.server does."""
@@ -86,7 +116,6 @@ class _Listener6(_Listener):
 class _Handler(BaseHTTPRequestHandler):
     checks: dict[str, Callable[[], bool]]
     protocol_version = "HTTP/1.1"
-    timeout = 10
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] == "/metrics":

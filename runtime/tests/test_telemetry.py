@@ -8,6 +8,7 @@ import struct
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.client import RemoteDisconnected
 from typing import Any
 from urllib.error import HTTPError
@@ -23,6 +24,7 @@ from opentelemetry.proto.collector.trace.v1 import (
 )
 
 from runtime import logs
+from runtime.admin import MAX_CONNECTIONS
 from runtime.call import Context
 from runtime.chain import default_chain
 from runtime.main import StartError
@@ -196,10 +198,39 @@ async def test_a_client_of_the_admin_listener_that_leaves_is_no_event(
     )
     async with telemetry(settings, "test") as told:
         await asyncio.to_thread(leave, str(told.metrics_address))
-        await eventually(
-            lambda: not any("process_request" in each.name for each in threading.enumerate())
-        )
+        await eventually(lambda: admin_threads() == 0)
     assert logged(capsys) == []
+
+
+def admin_threads() -> int:
+    return sum("process_request" in each.name for each in threading.enumerate())
+
+
+async def test_the_newest_connections_are_served_however_many_are_held_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runtime.admin.IDLE_SECONDS", 600)
+    settings = TelemetrySettings.model_validate({"metrics_listen": "127.0.0.1:0"})
+    async with telemetry(settings, "test") as told:
+        host, _, port = str(told.metrics_address).rpartition(":")
+        with ExitStack() as stack:
+            held = [
+                stack.enter_context(socket.create_connection((host, int(port)), 10))
+                for _ in range(3 * MAX_CONNECTIONS)
+            ]
+            assert (await get(f"{host}:{port}", "/healthz"))[0] == 200
+            assert held[0].recv(1) == b""
+            await eventually(lambda: admin_threads() <= MAX_CONNECTIONS)
+    await eventually(lambda: admin_threads() == 0)
+
+
+async def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.admin.IDLE_SECONDS", 0.05)
+    settings = TelemetrySettings.model_validate({"metrics_listen": "127.0.0.1:0"})
+    async with telemetry(settings, "test") as told:
+        host, _, port = str(told.metrics_address).rpartition(":")
+        with socket.create_connection((host, int(port)), 10) as idle:
+            assert idle.recv(1) == b""
 
 
 async def test_a_failure_of_the_admin_listener_is_one_event(
@@ -215,9 +246,7 @@ async def test_a_failure_of_the_admin_listener_is_one_event(
         told.ready = broken
         with pytest.raises(RemoteDisconnected):
             await get(str(told.metrics_address), "/readyz")
-        await eventually(
-            lambda: not any("process_request" in each.name for each in threading.enumerate())
-        )
+        await eventually(lambda: admin_threads() == 0)
     (event,) = logged(capsys)
     assert event["event"] == "admin request failed"
     assert "ValueError: not ready" in event["exception"]
