@@ -52,7 +52,8 @@ async def serve(settings: ProductSettings) -> None:
 
 def main() -> None:
     """Read the settings and serve."""
-    run(serve(load(ProductSettings)))
+    settings = load(ProductSettings)
+    run(serve(settings), settings.program)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from runtime.settings import (
 class ProductSettings(ServerSettings, DatabaseSettings, TelemetrySettings):
     """Product server: the catalogue of the shop, over gRPC."""
 
-    model_config = SettingsConfigDict(env_prefix="BODEGA_PRODUCT_")
+    model_config = SettingsConfigDict(env_prefix="BODEGA_PRODUCT_", cli_prog_name="product-server")
 
     listen: Address = "127.0.0.1:50051"
     metrics_listen: Address | None = "127.0.0.1:9051"

@@ -29,6 +29,11 @@ def load[S: BaseSettings](cls: type[S], argv: Sequence[str] | None = None) -> S:
         parser.exit(2, "".join(f"{line}\n" for line in _complaints(cls, parser.prog, given, error)))
 
 
+def program_name(cls: type[BaseSettings]) -> str:
+    """Return the name that users know the program by: `cli_prog_name`, else that of its file."""
+    return cls.model_config.get("cli_prog_name") or Path(sys.argv[0]).stem
+
+
 def _complaints(
     cls: type[BaseSettings], prog: str, given: dict[str, object], error: ValidationError
 ) -> Iterator[str]:
@@ -46,7 +51,8 @@ def _complaints(
 
 def _parser(cls: type[BaseSettings]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=Path(sys.argv[0]).stem,
+        prog=program_name(cls),
+        usage="%(prog)s [flags]",
         description=cls.__doc__,
         epilog="Durations: 500ms, 30s, 2m, 1h, 7d. A flag wins over its environment variable.",
         argument_default=argparse.SUPPRESS,

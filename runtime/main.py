@@ -12,15 +12,19 @@ class StartError(Exception):
     """The process cannot start; the text says why and names the flag to change."""
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a program on uvloop. A StartError, in a group or not, ends it with its text and 1."""
+def run(main: Coroutine[Any, Any, None], program: str | None = None) -> None:
+    """Run a program on uvloop. A StartError, in a group or not, ends it with its text and 1.
+
+    `program` is the name that its user knows it by; None takes that of its file.
+    """
     reasons: list[str] = []
     try:
         uvloop.run(main)
     except* StartError as group:
         reasons = [str(error) for error in _leaves(group)]
     if reasons:
-        sys.exit("\n".join(f"{Path(sys.argv[0]).stem}: {reason}" for reason in reasons))
+        name = program or Path(sys.argv[0]).stem
+        sys.exit("\n".join(f"{name}: {reason}" for reason in reasons))
 
 
 def _leaves(group: BaseExceptionGroup[StartError]) -> Iterator[StartError]:

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.duration import parse_duration
 from runtime.engine import Engine, TlsFiles, resolve
-from runtime.flags import load
+from runtime.flags import load, program_name
 
 __all__ = [
     "Address",
@@ -41,7 +41,7 @@ type Address = Annotated[str, AfterValidator(check_address)]
 
 
 class Settings(BaseSettings):
-    """The base of all settings; a program's class sets `env_prefix`."""
+    """The base of all settings; a program's class sets `env_prefix` and `cli_prog_name`."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         validate_default=True,
         hide_input_in_errors=True,
     )
+
+    @property
+    def program(self) -> str:
+        """The name that users know the program by."""
+        return program_name(type(self))
 
 
 class ServerSettings(Settings):

@@ -32,7 +32,7 @@ def main() -> None:
     """Run the worker."""
     settings = load(ProductWorkerSettings)
     try:
-        run(work(settings))
+        run(work(settings), settings.program)
     except _BadRowsError:
         sys.exit(SOME_ROWS_NOT_IMPORTED)
 

@@ -127,7 +127,9 @@ class ProductWorkerSettings(MadeUpSettings, SourceSettings, TelemetrySettings):
     never sent twice with another effect: start the worker again, and it goes on.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BODEGA_PRODUCT_WORKER_")
+    model_config = SettingsConfigDict(
+        env_prefix="BODEGA_PRODUCT_WORKER_", cli_prog_name="product-worker"
+    )
 
     target: Annotated[Address, Field(description="address of Product")] = "127.0.0.1:50051"
     tls_roots: Annotated[

@@ -126,13 +126,13 @@ async def test_a_taken_port_is_named(tmp_path: Path) -> None:
     async with listener:
         code, _, err = await ended(*ANY_PORT, "--listen", f"{host}:{port}", home=tmp_path)
     assert code == 1
-    assert f"--listen {host}:{port}: address already in use" in err
+    assert f"product-server: --listen {host}:{port}: address already in use" in err
 
 
 async def test_a_bad_flag_is_named(tmp_path: Path) -> None:
     code, _, err = await ended("--database", "mysql://x/y", home=tmp_path)
     assert code == 2
-    assert err == "server: --database: must start with sqlite:/// or postgresql://\n"
+    assert err == "product-server: --database: must start with sqlite:/// or postgresql://\n"
 
 
 async def test_the_help_tells_each_flag_and_its_default(tmp_path: Path) -> None:
@@ -141,6 +141,7 @@ async def test_the_help_tells_each_flag_and_its_default(tmp_path: Path) -> None:
     for flag in ("--database", "--migrate", "--watch-poll", "--listen", "--engine"):
         assert flag in out
     assert "default 127.0.0.1:50051" in out
+    assert out.startswith("usage: product-server [flags]\n")
 
 
 async def test_an_empty_postgresql_database_is_refused_until_it_is_migrated(

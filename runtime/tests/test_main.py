@@ -21,8 +21,8 @@ async def fail_in_a_group() -> None:
 
 @pytest.mark.parametrize("main", [fail, fail_in_a_group])
 def test_a_start_error_is_told_in_one_line(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    with pytest.raises(SystemExit, match=r"^\S+: --listen x: taken$"):
-        run(main())
+    with pytest.raises(SystemExit, match=r"^shop-server: --listen x: taken$"):
+        run(main(), "shop-server")
 
 
 def test_another_error_is_not_hidden() -> None:

@@ -24,7 +24,7 @@ def here() -> Path:
 
 
 class _Base(Settings):
-    model_config = SettingsConfigDict(env_prefix="BODEGA_SHOP_")
+    model_config = SettingsConfigDict(env_prefix="BODEGA_SHOP_", cli_prog_name="shop")
 
 
 class ShopSettings(_Base):

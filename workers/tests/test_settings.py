@@ -69,5 +69,6 @@ def test_help_names_the_exit_codes_and_every_flag_says_something(
         load(ProductWorkerSettings, ["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert exit_info.value.code == 0
+    assert text.startswith("usage: product-worker [flags] ")
     assert "3 the whole file was read, and some of its rows were not imported" in text
     assert "BODEGA_PRODUCT_WORKER_CATALOGUE_SIZE" in text
