@@ -120,9 +120,10 @@ class Catalogue:
 
     async def get(self, product_id: int) -> Message:
         """Return a product."""
-        message = await self._store.get(check_id(product_id))
+        message = await self._store.get(product_id)
         if message is None:
-            raise not_found(product_id)
+            # Checked no earlier, because no product has an id that breaks the rule.
+            raise not_found(check_id(product_id))
         return message
 
     async def get_many(self, ids: Sequence[int]) -> Found:

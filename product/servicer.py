@@ -26,7 +26,7 @@ from product.validation import refuse
 from runtime.call import Context
 from runtime.clock import Micros
 from runtime.currencies import EXPONENTS
-from runtime.encoded import encoded, message_field, message_fields
+from runtime.encoded import encoded, encoded_field, message_field, message_fields
 from runtime.endless import endless
 from runtime.errors import InvalidArgument
 from runtime.money import Money
@@ -59,7 +59,7 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
         self, request: product_pb2.GetProductRequest, _context: Context
     ) -> product_pb2.GetProductResponse:
         message = await self._catalogue.get(request.id)
-        return encoded(product_pb2.GetProductResponse, message_field(_PRODUCT, message))
+        return encoded_field(product_pb2.GetProductResponse, _PRODUCT, message)
 
     @override
     async def BatchGetProducts(

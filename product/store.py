@@ -71,8 +71,10 @@ class Store:
 
     async def get(self, product_id: int) -> Message | None:
         """Return one product."""
-        work = partial(_get, product_id=product_id, encode=self._encode)
-        return await self._database.read(work, snapshot=False)
+        asked = {"id": product_id}
+        work = partial(fetch_messages, query=_BY_ID, values=asked, encode=self._encode)
+        found = await self._database.read(work, snapshot=False)
+        return found[0][1] if found else None
 
     async def get_many(self, ids: Sequence[int]) -> dict[int, Message]:
         """Return those of the products that exist, by id."""
@@ -141,11 +143,6 @@ class Store:
     async def purge(self, before: Micros, limit: int) -> int:
         """Forget up to `limit` requests, and batches, that are older; return how many."""
         return await self._database.write(partial(_purge, before=before, limit=limit))
-
-
-def _get(connection: Connection, product_id: int, encode: Encoder) -> Message | None:
-    found = fetch_messages(connection, _BY_ID, {"id": product_id}, encode)
-    return found[0][1] if found else None
 
 
 def _get_many(connection: Connection, ids: Sequence[int], encode: Encoder) -> dict[int, Message]:

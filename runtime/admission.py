@@ -28,8 +28,10 @@ class Admission:
             return handler
 
         async def admitted(request: Any, context: Context) -> Any:
-            if self._running >= self._limit or context.time_remaining() == 0 or is_stopping():
-                await self._refuse(context)
+            call = current_call.get()
+            is_late = call is not None and call.is_late
+            if is_late or self._running >= self._limit or context.time_remaining() == 0:
+                await self._refuse(context, is_late=is_late)
             self._running += 1
             try:
                 return await handler(request, context)
@@ -44,8 +46,10 @@ class Admission:
             return handler
 
         async def admitted(request: Any, context: Context) -> Any:
-            if self._running >= self._limit or context.time_remaining() == 0 or is_stopping():
-                await self._refuse(context)
+            call = current_call.get()
+            is_late = call is not None and call.is_late
+            if is_late or self._running >= self._limit or context.time_remaining() == 0:
+                await self._refuse(context, is_late=is_late)
             self._running += 1
             try:
                 async with aclosing(handler(request, context)) as responses:
@@ -56,17 +60,11 @@ class Admission:
 
         return admitted
 
-    async def _refuse(self, context: Context) -> None:
+    async def _refuse(self, context: Context, *, is_late: bool) -> None:
         if context.time_remaining() == 0:
             await abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
-        if is_stopping():
+        if is_late:
             message = "the server is stopping"
             raise Unavailable(message, reason="SERVER_STOPPING")
         message = f"the server runs {self._limit} RPCs already"
         raise ResourceExhausted(message, reason="TOO_MANY_RPCS")
-
-
-def is_stopping() -> bool:
-    """Whether the server of the current RPC drains."""
-    call = current_call.get()
-    return call is not None and call.stopping.is_set()

@@ -22,17 +22,22 @@ TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 class Call:
     """One RPC on the server's side. `context` is None once it has ended.
 
+    `is_late` says that it came when its server drained already.
+
     The context is let go then, because the engine's call, its task, the task's context
     variables and this object would otherwise be a cycle, left to the garbage collector at
     every RPC. And a background task that an RPC began has no deadline after its end.
     """
 
-    __slots__ = ("context", "method", "stopping")
+    __slots__ = ("context", "is_late", "method", "stopping")
 
-    def __init__(self, method: Method, context: Context, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, method: Method, context: Context, stopping: asyncio.Event, *, is_late: bool
+    ) -> None:
         self.method = method
         self.context: Context | None = context
         self.stopping = stopping
+        self.is_late = is_late
 
     def time_remaining(self) -> float | None:
         """Seconds until the caller's deadline, never negative; None where there is none."""

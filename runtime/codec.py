@@ -10,52 +10,41 @@ from google.protobuf.message import DecodeError
 from grpc import aio
 
 from runtime.call import Context
-from runtime.encoded import Encoded
 from runtime.errors import FieldViolation, InvalidArgument
 from runtime.middleware import StreamHandler, UnaryHandler
 
-type Decode = Callable[[bytes], Any]
-type Encode = Callable[[Any], bytes]
-
-
-def decoder(deserialize: Decode) -> Decode:
-    """Refuse a malformed message as INVALID_ARGUMENT, the same on both engines."""
-
-    def decode(data: bytes) -> Any:
-        try:
-            return deserialize(data)
-        except DecodeError as error:
-            rule = "must be a well-formed message, its strings UTF-8"
-            raise InvalidArgument([FieldViolation("", rule)], reason="MALFORMED") from error
-
-    return decode
-
-
-def encoder(serialize: Encode) -> Encode:
-    """Pass on what is encoded already."""
-
-    def encode(response: Any) -> bytes:
-        return response.data if type(response) is Encoded else serialize(response)
-
-    return encode
+type Deserialize = Callable[[bytes], Any]
+type Serialize = Callable[[Any], bytes]
 
 
 def unary(
-    behaviour: Callable[[Any, Context], Awaitable[Any]], decode: Decode, encode: Encode
+    behaviour: Callable[[Any, Context], Awaitable[Any]],
+    deserialize: Deserialize,
+    serialize: Serialize,
 ) -> UnaryHandler:
     """Serve a unary method."""
 
     async def handler(data: bytes, context: Context) -> bytes:
-        response = await behaviour(decode(data), context)
-        return encode(response) if response is not None else _nothing(context)
+        # What _decoder and _encoder do, without their frames: most RPCs come this way.
+        try:
+            request = deserialize(data)
+        except DecodeError as error:
+            raise _malformed() from error
+        response = await behaviour(request, context)
+        if type(response) is bytes:
+            return response
+        return serialize(response) if response is not None else _nothing(context)
 
     return handler
 
 
 def client_stream(
-    behaviour: Callable[[Any, Context], Awaitable[Any]], decode: Decode, encode: Encode
+    behaviour: Callable[[Any, Context], Awaitable[Any]],
+    deserialize: Deserialize,
+    serialize: Serialize,
 ) -> UnaryHandler:
     """Serve a client-streaming method."""
+    decode, encode = _decoder(deserialize), _encoder(serialize)
 
     async def handler(data: AsyncIterator[bytes], context: Context) -> bytes:
         response = await behaviour(Requests(data, decode, context), context)
@@ -65,9 +54,12 @@ def client_stream(
 
 
 def server_stream(
-    behaviour: Callable[[Any, Context], AsyncGenerator[Any]], decode: Decode, encode: Encode
+    behaviour: Callable[[Any, Context], AsyncGenerator[Any]],
+    deserialize: Deserialize,
+    serialize: Serialize,
 ) -> StreamHandler:
     """Serve a server-streaming method."""
+    decode, encode = _decoder(deserialize), _encoder(serialize)
 
     async def handler(data: bytes, context: Context) -> AsyncGenerator[bytes]:
         async with aclosing(behaviour(decode(data), context)) as responses:
@@ -78,9 +70,12 @@ def server_stream(
 
 
 def bidirectional(
-    behaviour: Callable[[Any, Context], AsyncGenerator[Any]], decode: Decode, encode: Encode
+    behaviour: Callable[[Any, Context], AsyncGenerator[Any]],
+    deserialize: Deserialize,
+    serialize: Serialize,
 ) -> StreamHandler:
     """Serve a bidirectional method."""
+    decode, encode = _decoder(deserialize), _encoder(serialize)
 
     async def handler(data: AsyncIterator[bytes], context: Context) -> AsyncGenerator[bytes]:
         async with aclosing(behaviour(Requests(data, decode, context), context)) as responses:
@@ -88,6 +83,32 @@ def bidirectional(
                 yield encode(response)
 
     return handler
+
+
+def _decoder(deserialize: Deserialize) -> Deserialize:
+    """Refuse a malformed message as INVALID_ARGUMENT, the same on both engines."""
+
+    def decode(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError as error:
+            raise _malformed() from error
+
+    return decode
+
+
+def _encoder(serialize: Serialize) -> Serialize:
+    """Pass on what is encoded already; see `runtime.encoded`."""
+
+    def encode(response: Any) -> bytes:
+        return response if type(response) is bytes else serialize(response)
+
+    return encode
+
+
+def _malformed() -> InvalidArgument:
+    rule = "must be a well-formed message, its strings UTF-8"
+    return InvalidArgument([FieldViolation("", rule)], reason="MALFORMED")
 
 
 def _nothing(context: Context) -> bytes:
@@ -101,7 +122,7 @@ def _nothing(context: Context) -> bytes:
 class Requests:
     """The messages of a request stream."""
 
-    def __init__(self, source: AsyncIterator[bytes], decode: Decode, context: Context) -> None:
+    def __init__(self, source: AsyncIterator[bytes], decode: Deserialize, context: Context) -> None:
         self._source = source
         self._decode = decode
         self._context = context

@@ -5,35 +5,29 @@ from time import monotonic
 
 
 class InFlight:
-    """Counts the RPCs that began before the drain; only the event loop calls it."""
+    """Counts the RPCs that began before the drain; only the event loop uses it.
+
+    `running` and `draining` are fields, not methods: the registrar needs both at every RPC.
+    """
 
     def __init__(self) -> None:
-        self._running = 0
+        self.running = 0
+        self.draining = False
         self._last_end = 0.0
-        self._draining = False
         self._done = asyncio.Event()
 
-    def begin(self) -> bool:
-        """Count an RPC in and return whether it counts: what comes in a drain does not."""
-        if self._draining:
-            return False
-        self._running += 1
-        return True
+    def begin_drain(self) -> None:
+        """Let nothing in any more: what comes from now on is late, and does not count."""
+        self.draining = True
+        self.note_end()
 
-    def end(self) -> None:
-        """Count it out."""
-        self._running -= 1
-        if self._draining and not self._running:
-            self._finish()
+    def note_end(self) -> None:
+        """See, in a drain, whether the RPC that ended was the last one."""
+        if not self.running:
+            self._last_end = monotonic()
+            self._done.set()
 
-    async def drain(self, linger: float) -> None:
-        """Wait until all have ended, and `linger` seconds more since the last one did."""
-        self._draining = True
-        if not self._running:
-            self._finish()
+    async def wait(self, linger: float) -> None:
+        """Wait in a drain until all have ended, and `linger` seconds more since the last did."""
         await self._done.wait()
         await asyncio.sleep(max(0.0, self._last_end + linger - monotonic()))
-
-    def _finish(self) -> None:
-        self._last_end = monotonic()
-        self._done.set()

@@ -16,6 +16,9 @@ from runtime.tally import SERVER, Tally
 
 CODE_OF_NUMBER = {code.value[0]: code.name for code in grpc.StatusCode}
 
+# What a context says while no code was set, by engine: native, grpcio.
+NO_CODE: tuple[object, ...] = (None, 0)
+
 # The caller's clock started first: at its deadline it cancels, while by ours a little is left.
 DEADLINE_SLACK_SECONDS = 0.05
 
@@ -36,7 +39,9 @@ class Metrics:
                 if counts_requests:
                     request = _Counted(request, tally)
                 response = await handler(request, context)
-                code = _name(context.code())
+                set_code = context.code()
+                if set_code not in NO_CODE:
+                    code = _name(set_code)
             except BaseException as error:
                 code = code_of(error, context)
                 raise

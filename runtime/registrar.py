@@ -70,26 +70,26 @@ class Registrar:
         return self._fuse_unary(method, handler)
 
     def _fuse_unary(self, method: Method, handler: MethodHandler) -> MethodHandler:
-        decode, encode = _codecs(method, handler)
+        deserialize, serialize = _serializers(method, handler)
         if method.request_streaming:
             behaviour = _answering_once(method, handler.stream_unary)
-            inner = codec.client_stream(behaviour, decode, encode)
+            inner = codec.client_stream(behaviour, deserialize, serialize)
             make = grpc.stream_unary_rpc_method_handler
         else:
             behaviour = _answering_once(method, handler.unary_unary)
-            inner = codec.unary(behaviour, decode, encode)
+            inner = codec.unary(behaviour, deserialize, serialize)
             make = grpc.unary_unary_rpc_method_handler
         return make(self._scoped_unary(method, fuse_unary(method, inner, self._middleware)))
 
     def _fuse_stream(self, method: Method, handler: MethodHandler) -> MethodHandler:
-        decode, encode = _codecs(method, handler)
+        deserialize, serialize = _serializers(method, handler)
         if method.request_streaming:
             behaviour = self._streaming(method, handler.stream_stream)
-            inner = codec.bidirectional(behaviour, decode, encode)
+            inner = codec.bidirectional(behaviour, deserialize, serialize)
             make = grpc.stream_stream_rpc_method_handler
         else:
             behaviour = self._streaming(method, handler.unary_stream)
-            inner = codec.server_stream(behaviour, decode, encode)
+            inner = codec.server_stream(behaviour, deserialize, serialize)
             make = grpc.unary_stream_rpc_method_handler
         return make(self._scoped_stream(method, fuse_stream(method, inner, self._middleware)))
 
@@ -101,16 +101,18 @@ class Registrar:
         stopping, in_flight = self._stopping, self._in_flight
 
         async def scoped(request: Any, context: Context) -> Any:
-            call = Call(method, context, stopping)
+            is_late = in_flight.draining
+            call = Call(method, context, stopping, is_late=is_late)
             # Never reset: each RPC runs in a task, hence a context, of its own.
             current_call.set(call)
-            counts = in_flight.begin()
+            in_flight.running += not is_late
             try:
                 return await handler(request, context)
             finally:
                 call.context = None
-                if counts:
-                    in_flight.end()
+                in_flight.running -= not is_late
+                if in_flight.draining:
+                    in_flight.note_end()
 
         return scoped
 
@@ -118,27 +120,30 @@ class Registrar:
         stopping, in_flight = self._stopping, self._in_flight
 
         async def scoped(request: Any, context: Context) -> AsyncGenerator[Any]:
-            call = Call(method, context, stopping)
+            is_late = in_flight.draining
+            call = Call(method, context, stopping, is_late=is_late)
             current_call.set(call)
-            counts = in_flight.begin()
+            in_flight.running += not is_late
             try:
                 async with aclosing(handler(request, context)) as responses:
                     async for response in responses:
                         yield response
             finally:
                 call.context = None
-                if counts:
-                    in_flight.end()
+                in_flight.running -= not is_late
+                if in_flight.draining:
+                    in_flight.note_end()
 
         return scoped
 
 
-def _codecs(method: Method, handler: MethodHandler) -> tuple[codec.Decode, codec.Encode]:
+def _serializers(
+    method: Method, handler: MethodHandler
+) -> tuple[codec.Deserialize, codec.Serialize]:
     if handler.request_deserializer is None or handler.response_serializer is None:
         message = f"{method.path} has no serializers: register generated code"
         raise TypeError(message)
-    decode = codec.decoder(handler.request_deserializer)
-    return decode, codec.encoder(handler.response_serializer)
+    return handler.request_deserializer, handler.response_serializer
 
 
 def _answering_once(method: Method, behaviour: object) -> Behaviour:

@@ -116,11 +116,12 @@ class Server:
         """Say NOT_SERVING, end the endless streams, let nothing in, let the rest finish."""
         self.health.drain()
         self.stopping.set()
+        self._in_flight.begin_drain()
         grace = self._settings.grace.total_seconds()
         end = monotonic() + grace
         if self._engine is Engine.NATIVE:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._in_flight.drain(WRITE_SECONDS), grace)
+                await asyncio.wait_for(self._in_flight.wait(WRITE_SECONDS), grace)
         await self._server.stop(max(0.0, end - monotonic()))
 
     def _bind(self) -> str:
