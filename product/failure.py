@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from runtime.errors import ResourceExhausted, Unavailable
+from runtime.errors import Transient
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def report(log: FilteringBoundLogger, event: str, error: Exception) -> None:
     """Warn of what passes by itself; of anything else log an error with its traceback."""
-    if isinstance(error, (Unavailable, ResourceExhausted)):
+    if isinstance(error, Transient):
         log.warning(event, error=error.message)
     else:
         log.error(event, exc_info=error)

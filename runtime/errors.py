@@ -86,31 +86,24 @@ class PermissionDenied(DomainError):
     """The caller is known, and may not."""
 
 
-class ResourceExhausted(DomainError):
+class Transient(DomainError):
+    """It passes by itself: `retry_after` says when to come back, where that is known."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        metadata: Mapping[str, str] = NO_METADATA,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, metadata=metadata)
+        self.retry_after = retry_after
+
+
+class ResourceExhausted(Transient):
     """A limit is reached: a quota, a queue, the RPCs that run at once."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        reason: str,
-        metadata: Mapping[str, str] = NO_METADATA,
-        retry_after: timedelta | None = None,
-    ) -> None:
-        super().__init__(message, reason=reason, metadata=metadata)
-        self.retry_after = retry_after
 
-
-class Unavailable(DomainError):
+class Unavailable(Transient):
     """Not now, and nothing was done: the same request may succeed later."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        reason: str,
-        metadata: Mapping[str, str] = NO_METADATA,
-        retry_after: timedelta | None = None,
-    ) -> None:
-        super().__init__(message, reason=reason, metadata=metadata)
-        self.retry_after = retry_after

@@ -45,7 +45,7 @@ def to_status(error: errors.DomainError) -> status_pb2.Status:
     _attach(status, _error_info(error))
     if isinstance(error, errors.InvalidArgument):
         _attach(status, _bad_request(error))
-    if isinstance(error, errors.Unavailable | errors.ResourceExhausted) and error.retry_after:
+    if isinstance(error, errors.Transient) and error.retry_after:
         _attach(status, _retry_info(error.retry_after))
     return status
 
