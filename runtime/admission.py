@@ -1,6 +1,7 @@
 """Which RPCs are let in at all."""
 
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -11,32 +12,43 @@ from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
 
 
-class Admission:
-    """Refuses RPCs whose deadline has passed, those above the limit, all in a drain.
+@dataclass(slots=True)
+class _Share:
+    """How many RPCs of a sort run, and may."""
 
-    The limit is counted here because the native engine has none of its own. gRPC's own
+    sort: str
+    limit: int
+    running: int = 0
+
+
+class Admission:
+    """Refuses RPCs whose deadline has passed, those above their limit, all in a drain.
+
+    The limits are counted here because the native engine has none of its own. Endless streams
+    have one to themselves, or who only opens watches would soon hold every place. gRPC's own
     services stay outside: an overloaded server must still answer its health check.
     """
 
-    def __init__(self, max_concurrent_rpcs: int) -> None:
-        self._limit = max_concurrent_rpcs
-        self._running = 0
+    def __init__(self, max_concurrent_rpcs: int, max_endless_streams: int = 1024) -> None:
+        self._ending = _Share("RPCs", max_concurrent_rpcs)
+        self._endless = _Share("endless streams", max_endless_streams)
 
     def unary(self, method: Method, handler: UnaryHandler) -> UnaryHandler:
         """Admit a handler that answers once."""
         if method.is_standard:
             return handler
+        share = self._ending
 
         async def admitted(request: Any, context: Context) -> Any:
             call = current_call.get()
             is_late = call is not None and call.is_late
-            if is_late or self._running >= self._limit or context.time_remaining() == 0:
-                await self._refuse(context, is_late=is_late)
-            self._running += 1
+            if is_late or share.running >= share.limit or context.time_remaining() == 0:
+                await _refuse(context, share, is_late=is_late)
+            share.running += 1
             try:
                 return await handler(request, context)
             finally:
-                self._running -= 1
+                share.running -= 1
 
         return admitted
 
@@ -44,27 +56,29 @@ class Admission:
         """Admit a handler that answers with a stream."""
         if method.is_standard:
             return handler
+        share = self._endless if method.is_endless else self._ending
 
         async def admitted(request: Any, context: Context) -> Any:
             call = current_call.get()
             is_late = call is not None and call.is_late
-            if is_late or self._running >= self._limit or context.time_remaining() == 0:
-                await self._refuse(context, is_late=is_late)
-            self._running += 1
+            if is_late or share.running >= share.limit or context.time_remaining() == 0:
+                await _refuse(context, share, is_late=is_late)
+            share.running += 1
             try:
                 async with aclosing(handler(request, context)) as responses:
                     async for response in responses:
                         yield response
             finally:
-                self._running -= 1
+                share.running -= 1
 
         return admitted
 
-    async def _refuse(self, context: Context, *, is_late: bool) -> None:
-        if context.time_remaining() == 0:
-            await abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
-        if is_late:
-            message = "the server is stopping"
-            raise Unavailable(message, reason="SERVER_STOPPING")
-        message = f"the server runs {self._limit} RPCs already"
-        raise ResourceExhausted(message, reason="TOO_MANY_RPCS")
+
+async def _refuse(context: Context, share: _Share, *, is_late: bool) -> None:
+    if context.time_remaining() == 0:
+        await abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
+    if is_late:
+        message = "the server is stopping"
+        raise Unavailable(message, reason="SERVER_STOPPING")
+    message = f"the server runs {share.limit} {share.sort} already"
+    raise ResourceExhausted(message, reason="TOO_MANY_RPCS")

@@ -20,6 +20,6 @@ def default_chain(
         Tracing(traces),
         Metrics(),
         Errors(),
-        Admission(settings.max_concurrent_rpcs),
+        Admission(settings.max_concurrent_rpcs, settings.max_endless_streams),
         Authorization(verify),
     )

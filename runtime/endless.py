@@ -21,7 +21,7 @@ def endless[F: Callable[..., Any]](handler: F) -> F:
     return handler
 
 
-def is_endless(handler: Callable[..., Any]) -> bool:
+def is_endless(handler: object) -> bool:
     """Whether the handler is marked."""
     return getattr(handler, _MARK, False) is True
 

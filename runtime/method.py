@@ -17,13 +17,17 @@ STANDARD_SERVICES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method of a service; `service` is the full name, package included."""
+    """One method of a service; `service` is the full name, package included.
+
+    `is_endless` says that its handler is marked as a stream without an end of its own.
+    """
 
     service: str
     name: str
     request_streaming: bool
     response_streaming: bool
     descriptor: MethodDescriptor
+    is_endless: bool = False
 
     @property
     def path(self) -> str:

@@ -64,6 +64,7 @@ class Registrar:
             handler.request_streaming,
             handler.response_streaming,
             self._service.methods_by_name[name],
+            is_endless(handler.stream_stream or handler.unary_stream),
         )
         if method.response_streaming:
             return self._fuse_stream(method, handler)
@@ -95,7 +96,7 @@ class Registrar:
 
     def _streaming(self, method: Method, behaviour: object) -> Behaviour:
         found = _answering_with_stream(method, behaviour)
-        return until_stopped(found, self._stopping) if is_endless(found) else found
+        return until_stopped(found, self._stopping) if method.is_endless else found
 
     def _scoped_unary(self, method: Method, handler: UnaryHandler) -> UnaryHandler:
         stopping, in_flight = self._stopping, self._in_flight

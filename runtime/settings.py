@@ -76,6 +76,13 @@ class ServerSettings(Settings):
     max_concurrent_rpcs: Annotated[
         int, Field(ge=1, description="RPCs that run at once; more get RESOURCE_EXHAUSTED")
     ] = 4096
+    max_endless_streams: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="streams without an end (watches) that run at once, beside the RPCs above",
+        ),
+    ] = 1024
     introspection: Annotated[
         bool, Field(description="serve reflection and channelz to anybody who connects")
     ] = True

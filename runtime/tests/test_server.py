@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,38 @@ async def test_a_drain_ends_endless_streams_at_once(server_settings: ServerSetti
         assert gate.watch_ended.is_set()
         async with asyncio.timeout(5):
             await draining
+
+
+async def test_endless_streams_have_a_share_of_their_own(server_settings: ServerSettings) -> None:
+    shares = {"max_concurrent_rpcs": 1, "max_endless_streams": 2}
+    settings = ServerSettings.model_validate(server_settings.model_dump() | shares)
+    server, gate = gated_server(settings)
+    async with connect_after(server, gate) as (stub, _):
+        watches = [stub.begin("Count", "a") for _ in range(2)]
+        assert [await watch.read() for watch in watches] == ["a", "a"]
+        await refused(stub.begin("Count", "b").read(), "2 endless streams")
+        running = stub.begin("Say", "c")
+        await gate.began.wait()
+        await refused(stub.begin("Say", "d"), "1 RPCs")
+        gate.open.set()
+        assert await running == "c"
+        watches[0].cancel()
+        async with asyncio.timeout(10):
+            while not await is_admitted(stub.begin("Count", "e")):
+                continue
+
+
+async def is_admitted(watch: Any) -> bool:
+    try:
+        return await watch.read() is not aio.EOF
+    except aio.AioRpcError:
+        return False
+
+
+async def refused(call: Awaitable[object], what: str) -> None:
+    with pytest.raises(aio.AioRpcError, match=f"runs {what} already") as caught:
+        await call
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 async def test_a_client_that_leaves_an_endless_stream_ends_it(serve_echo: ServeEcho) -> None:
