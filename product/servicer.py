@@ -35,6 +35,8 @@ from runtime.money_proto import to_proto as money_to_proto
 
 # The numbers of the fields that hold messages of products.
 _PRODUCT = product_pb2.GetProductResponse.PRODUCT_FIELD_NUMBER
+_CREATED = product_pb2.CreateProductResponse.PRODUCT_FIELD_NUMBER
+_UPDATED = product_pb2.UpdateProductResponse.PRODUCT_FIELD_NUMBER
 _PRODUCTS = product_pb2.StreamProductsResponse.PRODUCTS_FIELD_NUMBER
 _CHANGES = product_pb2.WatchProductsResponse.CHANGES_FIELD_NUMBER
 _STORED = product_pb2.ProductChange.STORED_FIELD_NUMBER
@@ -97,9 +99,7 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
         self, request: product_pb2.CreateProductRequest, _context: Context
     ) -> product_pb2.CreateProductResponse:
         product = await self._catalogue.create(_proposal(request.product), request.request_id)
-        response = product_pb2.CreateProductResponse()
-        _fill(response.product, product)
-        return response
+        return encoded_field(product_pb2.CreateProductResponse, _CREATED, encode(product))
 
     @override
     async def UpdateProduct(
@@ -111,9 +111,7 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
             _proposal(request.product),
             request.update_mask.paths,
         )
-        response = product_pb2.UpdateProductResponse()
-        _fill(response.product, product)
-        return response
+        return encoded_field(product_pb2.UpdateProductResponse, _UPDATED, encode(product))
 
     @override
     async def DeleteProduct(
@@ -170,27 +168,17 @@ def _bound(message: product_pb2.ProductFilter, name: Any) -> int | None:
 
 
 def _proposal(message: product_pb2.Product) -> Proposal:
-    return Proposal(
-        message.sku, message.name, message.description, _price(message.price), message.status
-    )
-
-
-def _price(message: money_pb2.Money) -> Money | BadPrice:
+    price: Money | BadPrice
     try:
-        return from_proto(message, field="price")
+        price = from_proto(message.price, field="price")
     except InvalidArgument as error:
-        return BadPrice(message.currency_code, message.units, message.nanos, error.violations)
+        sent = message.price
+        price = BadPrice(sent.currency_code, sent.units, sent.nanos, error.violations)
+    return Proposal(message.sku, message.name, message.description, price, message.status)
 
 
 def encode(product: Product) -> Message:
-    """Return the product's message, as the store keeps it to be sent."""
-    message = product_pb2.Product()
-    _fill(message, product)
-    return message.SerializeToString()
-
-
-def _fill(message: product_pb2.Product, product: Product) -> None:
-    """Write the product into an empty message, where it stands in its response.
+    """Return the product's message, as the store keeps it to be sent.
 
     An encoded message may be merged into another, and even half a price; so what many products
     share is encoded once. To set it field by field costs more than all the rest, and an import
@@ -198,7 +186,7 @@ def _fill(message: product_pb2.Product, product: Product) -> None:
     """
     number, sku, name, text, currency, minor, status, created, updated, revision = product
     units, fraction = divmod(minor, _MINOR_UNITS[currency])
-    message.MergeFromString(
+    message = product_pb2.Product.FromString(
         _encoded_units(currency, units)
         + _encoded_fraction(currency, fraction)
         + _encoded_times(created, updated)
@@ -209,6 +197,7 @@ def _fill(message: product_pb2.Product, product: Product) -> None:
     message.description = text
     message.status = status  # type: ignore[assignment]  # numbered as in the API
     message.etag = etag_of(revision)
+    return message.SerializeToString()
 
 
 _MINOR_UNITS = {currency: 10**exponent for currency, exponent in EXPONENTS.items()}

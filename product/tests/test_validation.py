@@ -1,5 +1,6 @@
-import pytest
+from itertools import product, starmap
 
+import pytest
 from product.model import BadPrice, Draft, Filter, Proposal
 from product.validation import (
     check_batch,
@@ -78,6 +79,16 @@ def test_a_batch_keeps_its_good_rows_and_rejects_each_bad_one_once() -> None:
     ]
     assert [(each.row, each.field) for each in rejections] == [(1, "sku"), (3, "sku")]
     assert rejections[1].rule == "must not stand twice in a batch"
+
+
+def test_a_batch_rejects_by_the_same_rules_as_a_single_product() -> None:
+    texts = ["", " ", "Tea", "日本茶", "a b", "a\nb", "a\0", "\x9f", "\xa0", "x" * 65, "x" * 4001]
+    bad_price = BadPrice("X", 1, 0, (FieldViolation("price.currency_code", "unknown"),))
+    fields = (texts, texts, texts, [Money("EUR", 1), bad_price], [0, 1])
+    for proposal in starmap(Proposal, product(*fields)):
+        _, rejections = sort_out([proposal])
+        found = [FieldViolation(each.field, each.rule) for each in rejections]
+        assert found == list(violations(proposal))[:1], proposal
 
 
 @pytest.mark.parametrize(
