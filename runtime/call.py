@@ -32,7 +32,7 @@ class Call:
     __slots__ = ("context", "is_late", "method", "stopping")
 
     def __init__(
-        self, method: Method, context: Context, stopping: asyncio.Event, *, is_late: bool
+        self, method: Method, context: Context, stopping: asyncio.Event, is_late: bool
     ) -> None:
         self.method = method
         self.context: Context | None = context

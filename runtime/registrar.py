@@ -103,7 +103,7 @@ class Registrar:
 
         async def scoped(request: Any, context: Context) -> Any:
             is_late = in_flight.draining
-            call = Call(method, context, stopping, is_late=is_late)
+            call = Call(method, context, stopping, is_late)
             # Never reset: each RPC runs in a task, hence a context, of its own.
             current_call.set(call)
             in_flight.running += not is_late
@@ -122,7 +122,7 @@ class Registrar:
 
         async def scoped(request: Any, context: Context) -> AsyncGenerator[Any]:
             is_late = in_flight.draining
-            call = Call(method, context, stopping, is_late=is_late)
+            call = Call(method, context, stopping, is_late)
             current_call.set(call)
             in_flight.running += not is_late
             try:

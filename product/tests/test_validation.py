@@ -1,6 +1,7 @@
-from itertools import product, starmap
+import itertools
 
 import pytest
+
 from product.model import BadPrice, Draft, Filter, Proposal
 from product.validation import (
     check_batch,
@@ -85,7 +86,7 @@ def test_a_batch_rejects_by_the_same_rules_as_a_single_product() -> None:
     texts = ["", " ", "Tea", "日本茶", "a b", "a\nb", "a\0", "\x9f", "\xa0", "x" * 65, "x" * 4001]
     bad_price = BadPrice("X", 1, 0, (FieldViolation("price.currency_code", "unknown"),))
     fields = (texts, texts, texts, [Money("EUR", 1), bad_price], [0, 1])
-    for proposal in starmap(Proposal, product(*fields)):
+    for proposal in itertools.starmap(Proposal, itertools.product(*fields)):
         _, rejections = sort_out([proposal])
         found = [FieldViolation(each.field, each.rule) for each in rejections]
         assert found == list(violations(proposal))[:1], proposal
