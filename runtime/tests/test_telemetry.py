@@ -28,6 +28,8 @@ from runtime.admin import MAX_CONNECTIONS
 from runtime.call import Context
 from runtime.chain import default_chain
 from runtime.main import StartError
+from runtime.method import Method
+from runtime.middleware import StreamHandler, UnaryHandler
 from runtime.settings import ServerSettings, TelemetrySettings
 from runtime.telemetry import telemetry
 from runtime.testing.echo import KINDS, Echo, echo_service
@@ -135,6 +137,28 @@ async def test_what_is_not_sampled_has_no_span(
     assert len(kept.spans) == 2 * spans
 
 
+class Watched:
+    """The outermost middleware: tells when a call is over on the server too.
+
+    A status that a handler aborts with reaches the client while the chain is still unwinding.
+    """
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+
+    def unary(self, _method: Method, handler: UnaryHandler) -> UnaryHandler:
+        async def watched(request: Any, context: Context) -> Any:
+            try:
+                return await handler(request, context)
+            finally:
+                self.over.set()
+
+        return watched
+
+    def stream(self, _method: Method, handler: StreamHandler) -> StreamHandler:
+        return handler
+
+
 async def test_a_failed_call_is_an_error_in_the_trace(
     collector: tuple[str, Collector], serve_echo: ServeEcho, server_settings: ServerSettings
 ) -> None:
@@ -144,10 +168,12 @@ async def test_a_failed_call_is_an_error_in_the_trace(
 
     endpoint, kept = collector
     async with telemetry(traced(endpoint, 1.0), "test") as told:
-        chain = default_chain(server_settings, traces=told.traces)
+        watched = Watched()
+        chain = (watched, *default_chain(server_settings, traces=told.traces))
         stub = await serve_echo(Broken(echo_service()), middleware=chain)
         with pytest.raises(aio.AioRpcError):
             await stub.call("Say", "secret")
+        await watched.over.wait()
     (span,) = kept.spans
     assert span.status.code == 2
     assert span.status.message == "INTERNAL"
