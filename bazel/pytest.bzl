@@ -6,8 +6,10 @@ load("@toolchain//:tools.bzl", "TOOLS")
 
 # Environment variables that tell a test where a tool is; a folder where the tool wants its kin.
 _TOOL_ENV = {
+    "CHROMIUM_BIN": TOOLS["chromium"],
     "H2LOAD_BIN": TOOLS["h2load"],
     "NIX_BIN": TOOLS["nix"],
+    "NODE_BIN": TOOLS["node"],
     "OPENSSL_BIN": TOOLS["openssl"],
     "PODMAN_BIN": TOOLS["podman"],
     "POSTGRES_BIN": TOOLS["postgres"].rpartition("/")[0],
@@ -24,8 +26,8 @@ def pytest_test(name, srcs, deps = [], data = [], args = [], env = {}, tags = []
         args: further arguments for pytest.
         env: further environment variables.
         tags: "unit" is added unless "integration" is among them.
-        toolchain_env: which of the toolchain's other tools the tests need (H2LOAD_BIN, NIX_BIN,
-            OPENSSL_BIN, PODMAN_BIN); POSTGRES_BIN is always there.
+        toolchain_env: which of the toolchain's other tools the tests need (CHROMIUM_BIN,
+            H2LOAD_BIN, NIX_BIN, NODE_BIN, OPENSSL_BIN, PODMAN_BIN); POSTGRES_BIN is always there.
         **kwargs: handed to py_test.
     """
     kwargs.setdefault("visibility", ["//:__pkg__"])  # for //:mypy

@@ -95,7 +95,7 @@ rm -rf "$partial"
 mkdir -p "$partial"
 trap 'rm -rf "$partial"' EXIT
 
-say "making the build's own Debian root, once: about 600 MB to download, 2 GB on disk, one to two minutes"
+say "making the build's own Debian root, once: about 1 GB to download, 2.5 GB on disk, two to four minutes"
 ownership=()
 [ "$(id -u)" = 0 ] || ownership=(--no-same-owner)
 make() { bootstrap "$@" | tar --extract "${ownership[@]}" --directory "$partial"; }

@@ -9,11 +9,13 @@ does: whatever runs a tool depends on it, so that a cache never mixes two toolch
 # name: (arguments that print the version, what that must contain)
 _TOOLS = {
     "catatonit": (["--version"], "catatonit"),
+    "chromium": (["--version"], "Chromium "),
     "conmon": (["--version"], "conmon version 2."),
     "crun": (["--version"], "crun version 1."),
     "h2load": (["--version"], "h2load nghttp2/1."),
     "netavark": (["--version"], "netavark"),
     "nix": (["--version"], "nix (Nix) 2."),
+    "node": (["--version"], "v24."),
     "npm": (["--version"], "."),
     "openssl": (["version"], "OpenSSL 3."),
     "podman": (["--version"], "podman version 5."),
@@ -23,6 +25,10 @@ _TOOLS = {
     "strip": (["--version"], "GNU strip "),
     "umoci": (["--version"], "umoci version 0."),
 }
+
+# Where a supplier may call a tool by another name, the best name first: Debian packages Chromium's
+# headless part alone, nixpkgs the whole browser.
+_PROGRAMS = {"chromium": ["chromium-headless-shell", "chromium"]}
 
 _MISSING = """#!/bin/sh
 echo "{reason}: use ./bazelw, or enter the shell with 'nix develop'" >&2
@@ -81,9 +87,13 @@ def _python(rctx):
     rctx.file("venv/pyvenv.cfg", "home = %s\ninclude-system-site-packages = false\n" % real.dirname)
     return real, found
 
+def _which(rctx, name):
+    found = [rctx.which(program) for program in _PROGRAMS.get(name, [name])]
+    return ([path for path in found if path] or [None])[0]
+
 def _tool(rctx, name, arguments, wanted):
     """Links one tool and returns (path or None, the version's first line)."""
-    path = rctx.which(name)
+    path = _which(rctx, name)
     found = _version(rctx, path, arguments) if path else ""
     if path and wanted in found:
         rctx.symlink(path, name)

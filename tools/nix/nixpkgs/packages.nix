@@ -11,7 +11,7 @@ let
     tools [
       "python314" "git" "cacert" "nix" "nodejs_24" "openssl"
       "buf" "bazel-buildtools" "shellcheck" "postgresql_18" "nghttp2"
-      "umoci" "skopeo" "podman" "crun" "conmon" "netavark" "catatonit"
+      "umoci" "skopeo" "podman" "crun" "conmon" "netavark" "catatonit" "chromium"
       "file" "gnupatch" "unzip" "which" "zip"
     ]
     // {

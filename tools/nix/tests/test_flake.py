@@ -20,7 +20,7 @@ TOOLS = {
     f"bazel-{BAZEL_VERSION}",
     *("python314", "jdk21_headless", "git", "cacert", "nix", "nodejs_24", "openssl"),
     *("buf", "bazel-buildtools", "shellcheck", "postgresql_18", "nghttp2"),
-    *("umoci", "skopeo", "podman", "crun", "conmon", "netavark", "catatonit"),
+    *("umoci", "skopeo", "podman", "crun", "conmon", "netavark", "catatonit", "chromium"),
 }
 
 NIX_CONFIG = """
