@@ -20,10 +20,19 @@ def _npm_package_impl(rctx):
     rctx.delete("package.tgz")
     rctx.file("BUILD.bazel", rctx.attr.build_file_content)
 
+# A module to import, for node_program.
+_MODULE_BUILD = """\
+filegroup(
+    name = "module",
+    srcs = glob(["**"], exclude = ["BUILD.bazel", "WORKSPACE", "**/*.d.ts", "**/*.map"]),
+    visibility = ["//visibility:public"],
+)
+"""
+
 npm_package = repository_rule(
     implementation = _npm_package_impl,
     attrs = {
-        "build_file_content": attr.string(mandatory = True),
+        "build_file_content": attr.string(default = _MODULE_BUILD),
         "package": attr.string(mandatory = True),
         "sha256": attr.string(doc = "Of the packed archive.", mandatory = True),
         "version": attr.string(mandatory = True),
@@ -45,6 +54,13 @@ genrule(
 )
 """
 
+# What tests import: name: (version, sha256). Each one's dependencies are listed too.
+_MODULES = {
+    "jose": ("6.2.17", "367aaae5b1529eeac73c77999283dd095f7d866afbd492e36634b8c7e93f06fc"),
+    "oauth4webapi": ("3.8.8", "bac088aecc7cc80e2469b08592c8eb01b9ae6d4a749d89a6016aa54bb1533690"),
+    "openid-client": ("6.8.9", "406d2da748ab090a0296b4d5598a44f2b0ba8c94e75bd671cbf0fe62b028bb26"),
+}
+
 # buildifier: disable=unnamed-macro
 def bodega_npm():
     """Declares the npm packages of the build."""
@@ -55,3 +71,10 @@ def bodega_npm():
         sha256 = "b96ea9b13003036c801f52bee6f9b0314738f8432e5cb9d814c89f59292604ee",
         version = "8.2.1",
     )
+    for package, (version, sha256) in _MODULES.items():
+        npm_package(
+            name = "npm_" + package.replace("-", "_"),
+            package = package,
+            sha256 = sha256,
+            version = version,
+        )
