@@ -81,6 +81,19 @@ class KeySettings(Settings):
         ),
     ] = timedelta(seconds=10)
 
+    @model_validator(mode="after")
+    def _every_key_is_seen_before_it_signs(self) -> Self:
+        if self.key_announce < 2 * self.key_poll:
+            message = (
+                "--key-announce: must be twice --key-poll or more, so that every replica publishes"
+                " a key before any of them signs with it"
+            )
+            raise ValueError(message)
+        if self.key_period < self.key_announce:
+            message = "--key-period: must be --key-announce or more"
+            raise ValueError(message)
+        return self
+
 
 class LifetimeSettings(Settings):
     """Lifetimes."""

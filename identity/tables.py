@@ -15,6 +15,8 @@ clients = Table(
     metadata,
     Column("client_id", Text, primary_key=True),
     Column("metadata", Text, nullable=False),
+    # Of its ID tokens, where it asks for another than the default: keys are kept for it.
+    Column("signing_algorithm", Text, nullable=True),
     # "file" (clients.toml, which wins at every start) or "admin".
     Column("source", Text, nullable=False),
     Column("create_time", BigInteger, nullable=False),
@@ -181,21 +183,25 @@ used_jtis = Table(
     Index("used_jtis_by_expiry", "expire_time"),
 )
 
+# A key is announced, signs from its time until that of its successor (the next generation of its
+# algorithm), and is published until the last token that it may have signed has expired.
 signing_keys = Table(
     "signing_keys",
     metadata,
+    # The RFC 7638 thumbprint.
     Column("kid", Text, primary_key=True),
     Column("algorithm", Text, nullable=False),
+    # 1, 2, 3 …: of two replicas that make a successor at once, one finds its generation taken.
+    Column("generation", BigInteger, nullable=False),
     # JSON, as the JWKS publishes it.
     Column("public_jwk", Text, nullable=False),
     # PKCS #8, encrypted under the key from the settings.
     Column("private_key", LargeBinary, nullable=False),
-    # Announced from the first, signs from the second to the third, is published to the fourth.
     Column("announce_time", BigInteger, nullable=False),
     Column("sign_time", BigInteger, nullable=False),
-    Column("retire_time", BigInteger, nullable=True),
-    Column("delete_time", BigInteger, nullable=True),
-    Index("signing_keys_by_algorithm", "algorithm", "sign_time"),
+    # The longest that a token which it signed may live, in microseconds.
+    Column("token_lifetime", BigInteger, nullable=False),
+    Index("signing_keys_by_generation", "algorithm", "generation", unique=True),
 )
 
 # Failed log-ins and the like, per account and per address.

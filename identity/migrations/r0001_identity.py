@@ -22,6 +22,7 @@ def _create_clients() -> None:
         "clients",
         sa.Column("client_id", sa.Text, primary_key=True),
         sa.Column("metadata", sa.Text, nullable=False),
+        sa.Column("signing_algorithm", sa.Text, nullable=True),
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("create_time", sa.BigInteger, nullable=False),
         sa.Column("update_time", sa.BigInteger, nullable=False),
@@ -159,14 +160,16 @@ def _create_keys() -> None:
         "signing_keys",
         sa.Column("kid", sa.Text, primary_key=True),
         sa.Column("algorithm", sa.Text, nullable=False),
+        sa.Column("generation", sa.BigInteger, nullable=False),
         sa.Column("public_jwk", sa.Text, nullable=False),
         sa.Column("private_key", sa.LargeBinary, nullable=False),
         sa.Column("announce_time", sa.BigInteger, nullable=False),
         sa.Column("sign_time", sa.BigInteger, nullable=False),
-        sa.Column("retire_time", sa.BigInteger, nullable=True),
-        sa.Column("delete_time", sa.BigInteger, nullable=True),
+        sa.Column("token_lifetime", sa.BigInteger, nullable=False),
     )
-    op.create_index("signing_keys_by_algorithm", "signing_keys", ["algorithm", "sign_time"])
+    op.create_index(
+        "signing_keys_by_generation", "signing_keys", ["algorithm", "generation"], unique=True
+    )
 
 
 def _create_watching() -> None:
