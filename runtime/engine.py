@@ -1,4 +1,4 @@
-"""The two gRPC servers behind one API."""
+"""Which of the two gRPC servers serves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,6 @@ from enum import StrEnum
 from pathlib import Path
 
 import grpc
-import pygrpc_native.aio
-from grpc import aio
 
 type ChannelOptions = Sequence[tuple[str, int | str]]
 
@@ -43,19 +41,3 @@ def resolve(engine: Engine, *, tls: bool) -> Engine:
             raise ValueError(message)
         case _:
             return engine
-
-
-def make_server(
-    engine: Engine, *, tls: TlsFiles | None = None, options: ChannelOptions = ()
-) -> aio.Server:
-    """Make a server of that engine. It has no port yet."""
-    if resolve(engine, tls=tls is not None) is Engine.NATIVE:
-        return pygrpc_native.aio.server(options=options)
-    return aio.server(options=list(options))
-
-
-def add_port(server: aio.Server, address: str, tls: TlsFiles | None) -> int:
-    """Listen on the address and return the port. RuntimeError where it cannot be had."""
-    if tls is None:
-        return server.add_insecure_port(address)
-    return server.add_secure_port(address, tls.credentials())

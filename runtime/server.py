@@ -16,11 +16,12 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 
 from runtime.chain import default_chain
 from runtime.endless import endless
-from runtime.engine import Engine, TlsFiles, add_port, make_server, resolve
+from runtime.engine import Engine, TlsFiles, resolve
 from runtime.health import Health
 from runtime.in_flight import InFlight
 from runtime.logs import get_logger
 from runtime.main import StartError
+from runtime.make_server import add_port, make_server
 from runtime.middleware import Middleware
 from runtime.registrar import Registrar
 from runtime.settings import ServerSettings

@@ -12,10 +12,10 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
+from runtime.backoff import Backoff
 from runtime.logs import get_logger
 from runtime.tracing import TraceSource
 from workers import metrics
-from workers.backoff import Backoff
 from workers.stop import Stop
 
 log = get_logger("product_worker")

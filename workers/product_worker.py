@@ -4,12 +4,12 @@ import sys
 from datetime import timedelta
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
+from runtime.backoff import Backoff
 from runtime.client import connect
 from runtime.logs import get_logger
 from runtime.main import StartError, run
 from runtime.settings import load
 from runtime.telemetry import telemetry
-from workers.backoff import Backoff
 from workers.durable import CorruptFileError, DurableFileError
 from workers.file_import import FileOptions, Outcome, import_file
 from workers.importer import Importer, ImportRefusedError

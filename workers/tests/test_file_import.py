@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
+from runtime.backoff import Backoff
 from runtime.client import connect
-from workers.backoff import Backoff
 from workers.checkpoint import Checkpoint, Totals
 from workers.file_import import FileOptions, Outcome, import_file
 from workers.importer import Importer

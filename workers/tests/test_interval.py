@@ -5,10 +5,10 @@ import pytest
 from prometheus_client import REGISTRY
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
+from runtime.backoff import Backoff
 from runtime.client import connect
 from runtime.server import Server
 from runtime.settings import ServerSettings
-from workers.backoff import Backoff
 from workers.generator import Generator
 from workers.importer import Importer, ImportRefusedError
 from workers.stop import Stop

@@ -3,7 +3,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.backoff import Backoff
+from runtime.backoff import Backoff
 
 FIRST, CAP = timedelta(milliseconds=100), timedelta(seconds=1)
 

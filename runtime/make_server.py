@@ -1,0 +1,22 @@
+"""The two gRPC servers behind one API. Here alone they are imported: a client needs neither."""
+
+import pygrpc_native.aio
+from grpc import aio
+
+from runtime.engine import ChannelOptions, Engine, TlsFiles, resolve
+
+
+def make_server(
+    engine: Engine, *, tls: TlsFiles | None = None, options: ChannelOptions = ()
+) -> aio.Server:
+    """Make a server of that engine. It has no port yet."""
+    if resolve(engine, tls=tls is not None) is Engine.NATIVE:
+        return pygrpc_native.aio.server(options=options)
+    return aio.server(options=list(options))
+
+
+def add_port(server: aio.Server, address: str, tls: TlsFiles | None) -> int:
+    """Listen on the address and return the port. RuntimeError where it cannot be had."""
+    if tls is None:
+        return server.add_insecure_port(address)
+    return server.add_secure_port(address, tls.credentials())
