@@ -15,6 +15,7 @@ from runtime.method import Method
 
 type Context = aio.ServicerContext[Any, Any]
 type Headers = tuple[tuple[str, str], ...]
+type Trailers = tuple[tuple[str, str | bytes], ...]
 
 TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 
@@ -65,7 +66,7 @@ async def abort(
     context: Context,
     code: grpc.StatusCode,
     message: str,
-    trailers: tuple[tuple[str, bytes], ...] = (),
+    trailers: Trailers = (),
 ) -> NoReturn:
     """End the RPC with a status; one that is dead already ends as cancelled.
 

@@ -17,8 +17,10 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from grpc import aio
 
+from runtime.authorized import Tokens
 from runtime.outgoing import Outgoing
 from runtime.tracing import TraceSource
+from runtime.transport import check_target
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
@@ -85,14 +87,20 @@ def connect(
     stream_timeout: timedelta = timedelta(minutes=10),
     tls_roots: Path | None = None,
     traces: TraceSource | None = None,
+    tokens: Tokens | None = None,
+    trust_network: bool = False,
     options: Sequence[tuple[str, int | str]] = (),
 ) -> Channel:
     """Return a channel for calls to the services; connecting happens at the first call.
 
     Every call has a deadline: that of `timeout=` where the call gives one, else `timeout`
     for a unary call and `stream_timeout` for a stream; always below what is left of the
-    RPC that is being served. `tls_roots` turns TLS on; it names a PEM file.
+    RPC that is being served. `tls_roots` turns TLS on; it names a PEM file. With `tokens` every
+    call carries one: PlaintextError where it would travel without TLS beyond this machine,
+    unless `trust_network` says that whoever listens there may have it.
     """
+    if tokens is not None:
+        check_target(target, tls=tls_roots is not None, trust_network=trust_network)
     config = {"grpc.service_config": service_config(services)}
     # Of an option that stands twice, gRPC takes the first.
     arguments = tuple((dict(OPTIONS) | config | dict(options)).items())
@@ -101,7 +109,8 @@ def connect(
     else:
         credentials = grpc.ssl_channel_credentials(tls_roots.read_bytes())
         channel = aio.secure_channel(target, credentials, arguments)
-    return Channel(target, channel, timeout.total_seconds(), stream_timeout.total_seconds(), traces)
+    seconds, stream_seconds = timeout.total_seconds(), stream_timeout.total_seconds()
+    return Channel(target, channel, seconds, stream_seconds, traces, tokens)
 
 
 class Channel(aio.Channel):
@@ -114,32 +123,45 @@ class Channel(aio.Channel):
         timeout: float,
         stream_timeout: float,
         traces: TraceSource | None,
+        tokens: Tokens | None,
     ) -> None:
         self.target = target
         self._channel = channel
         self._timeout = timeout
         self._stream_timeout = stream_timeout
         self._traces = traces
+        self._tokens = tokens
 
     def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Return the callable of a unary method."""
         made = self._channel.unary_unary(method, *args, **kwargs)
-        return Outgoing(method, made, self._timeout, self._traces)
+        return self._outgoing(method, made, self._timeout)
 
     def unary_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Return the callable of a server-streaming method."""
         made = self._channel.unary_stream(method, *args, **kwargs)
-        return Outgoing(method, made, self._stream_timeout, self._traces)
+        return self._outgoing(method, made, self._stream_timeout)
 
     def stream_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Return the callable of a client-streaming method."""
         made = self._channel.stream_unary(method, *args, **kwargs)
-        return Outgoing(method, made, self._stream_timeout, self._traces, sends_stream=True)
+        return Outgoing(
+            method, made, self._stream_timeout, self._traces, self._tokens, sends_stream=True
+        )
 
     def stream_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Return the callable of a bidirectional method."""
         made = self._channel.stream_stream(method, *args, **kwargs)
-        return Outgoing(method, made, self._stream_timeout, self._traces, sends_stream=True)
+        return Outgoing(
+            method, made, self._stream_timeout, self._traces, self._tokens, sends_stream=True
+        )
+
+    def _outgoing(
+        self, method: str, made: Any, timeout: float, *, sends_stream: bool = False
+    ) -> Outgoing:
+        return Outgoing(
+            method, made, timeout, self._traces, self._tokens, sends_stream=sends_stream
+        )
 
     async def close(self, grace: float | None = None) -> None:
         """Close, after `grace` seconds at most for the calls that run."""

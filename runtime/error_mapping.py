@@ -8,13 +8,14 @@ from google.rpc import status_pb2
 from grpc import aio
 
 from runtime import errors
-from runtime.call import Context, abort
+from runtime.call import Context, Trailers, abort
 from runtime.logs import get_logger
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
 from runtime.status import to_status
 
 DETAILS_KEY = "grpc-status-details-bin"
+CHALLENGE_KEY = "www-authenticate"
 
 CODE_OF_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -66,7 +67,9 @@ async def end_with(error: Exception, method: Method, context: Context) -> NoRetu
         case _:
             log.error("rpc failed", method=method.path, exc_info=error)
             status = INTERNAL
-    trailers = ((DETAILS_KEY, status.SerializeToString()),)
+    trailers: Trailers = ((DETAILS_KEY, status.SerializeToString()),)
+    if isinstance(error, errors.Unauthenticated | errors.PermissionDenied) and error.challenge:
+        trailers += ((CHALLENGE_KEY, error.challenge),)
     await abort(context, CODE_OF_NUMBER[status.code], status.message, trailers)
 
 

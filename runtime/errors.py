@@ -78,11 +78,26 @@ class FailedPrecondition(DomainError):
     """The state of the system forbids it until somebody changes that state."""
 
 
-class Unauthenticated(DomainError):
+class _Challenge(DomainError):
+    """`challenge` says how to do better next time (RFC 9110 §11.6.1)."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        metadata: Mapping[str, str] = NO_METADATA,
+        challenge: str | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, metadata=metadata)
+        self.challenge = challenge
+
+
+class Unauthenticated(_Challenge):
     """The caller did not prove who it is."""
 
 
-class PermissionDenied(DomainError):
+class PermissionDenied(_Challenge):
     """The caller is known, and may not."""
 
 

@@ -7,6 +7,7 @@ import grpc
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from runtime.authorized import AuthorizedCall, Tokens
 from runtime.call import Headers, current_call
 from runtime.ending import Ending, SendingCall
 from runtime.tally import CLIENT
@@ -35,6 +36,7 @@ class Outgoing:
         multicallable: Any,
         timeout: float,
         traces: TraceSource | None,
+        tokens: Tokens | None = None,
         *,
         sends_stream: bool = False,
     ) -> None:
@@ -43,6 +45,7 @@ class Outgoing:
         self._multicallable = multicallable
         self._timeout = timeout
         self._traces = traces
+        self._tokens = tokens
         self._sends_stream = sends_stream
         self._tally = CLIENT.of(service, method)
 
@@ -54,16 +57,25 @@ class Outgoing:
         metadata: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """Begin the call and return grpc's call object, or a SendingCall around it."""
+        """Begin the call and return grpc's call object, or one of ours around it."""
+        timeout = within(self._timeout if timeout is None else timeout)
+        if self._tokens is None:
+            return self._begin(request, timeout, metadata or (), kwargs)
+        deadline = perf_counter() + timeout
+
+        def begin(token: str) -> Any:
+            headers = (*(metadata or ()), ("authorization", f"Bearer {token}"))
+            return self._begin(request, deadline - perf_counter(), headers, kwargs)
+
+        return AuthorizedCall(self._tokens, begin, deadline, repeats=not self._sends_stream)
+
+    def _begin(self, request: Any, timeout: float, metadata: Any, kwargs: dict[str, Any]) -> Any:
         span = self._span()
-        headers = _trace_headers(span)
-        if headers:
-            metadata = (*(metadata or ()), *headers)
         start = perf_counter()
         call = self._multicallable(
             request,
-            timeout=within(self._timeout if timeout is None else timeout),
-            metadata=metadata,
+            timeout=timeout,
+            metadata=(*metadata, *_trace_headers(span)) or None,
             **kwargs,
         )
         self._tally.in_flight += 1

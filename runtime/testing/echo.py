@@ -109,6 +109,7 @@ class EchoStub:
 
     def __init__(self, channel: Channel, service: ServiceDescriptor) -> None:
         self.target = channel.target
+        self.service = service
         path = f"/{service.full_name}/"
         coders: tuple[Any, Any] = (_encode, _decode)
         self._methods: dict[str, Any] = {

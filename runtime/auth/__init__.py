@@ -1,0 +1,1 @@
+"""Tokens: verified where they come in, fetched and attached where they go out."""

@@ -1,0 +1,120 @@
+"""The guard of RPCs whose policy names scopes: `authorization: Bearer TOKEN` (RFC 6750)."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import NoReturn
+
+from runtime.auth.caller import Caller, current_caller
+from runtime.auth.issuer import Issuer
+from runtime.auth.jwks import Jwks, JwksLimits
+from runtime.auth.refresh import AwayError
+from runtime.auth.token_cache import TokenCache
+from runtime.auth.verifier import TokenError, TokenExpiredError, Verified, Verifier
+from runtime.call import Context
+from runtime.errors import PermissionDenied, Unauthenticated, Unavailable
+
+
+class BearerGuard:
+    """Lets callers with the scopes through, and tells handlers who they are.
+
+    It is a `Verify` of `runtime.policy`. A token that was seen before costs one look into a
+    dictionary: the whole header is the key there, so that nothing is cut, hashed or parsed.
+    """
+
+    def __init__(
+        self,
+        issuer: Issuer,
+        audience: str,
+        *,
+        leeway: timedelta = timedelta(seconds=30),
+        limits: JwksLimits | None = None,
+        tokens: TokenCache | None = None,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._issuer = issuer
+        self._tokens = tokens or TokenCache()
+        self._keys = Jwks(
+            issuer, limits=limits, on_removed=self._tokens.drop_signed_by, monotonic=monotonic
+        )
+        self._verifier = Verifier(self._keys, issuer=issuer.url, audience=audience, leeway=leeway)
+        self._now = now
+        self._monotonic = monotonic
+
+    async def __call__(self, context: Context, scopes: frozenset[str]) -> None:
+        """Let the call go on. Raises Unauthenticated, PermissionDenied, Unavailable.
+
+        Written out in one function: on grpcio each call of another costs as much as the look.
+        """
+        header = None
+        for key, value in context.invocation_metadata() or ():
+            if key == "authorization":
+                if header is not None:
+                    raise _refusal("there is more than one authorization header", "TOKEN_INVALID")
+                header = value
+        seen = self._tokens.get(header)
+        if seen is None or self._now() >= seen.until or self._monotonic() >= self._keys.fresh_until:
+            seen = await self._look_closely(header)
+        else:
+            self._tokens.move_to_end(header)
+        if not scopes <= seen.caller.scopes:
+            _deny(scopes, seen.caller)
+        current_caller.set(seen.caller)
+
+    async def close(self) -> None:
+        """Give up what is being fetched, and close the connections to the issuer."""
+        await self._keys.close()
+        await self._issuer.close()
+
+    async def _look_closely(self, header: str | bytes | None) -> Verified:
+        if not isinstance(header, str):
+            raise Unauthenticated(
+                "this call wants a token: authorization: Bearer TOKEN",
+                reason="TOKEN_MISSING",
+                challenge='Bearer realm="bodega"',
+            )
+        token = _bearer_token(header)
+        try:
+            key = await self._verifier.key_of(token)
+            seen = self._tokens.get(header)
+            if seen is not None and seen.key == key and self._now() < seen.until:
+                return seen
+            found = self._verifier.verify(token, key)
+        except TokenExpiredError as error:
+            raise _refusal(f"the token was refused: {error}", "TOKEN_EXPIRED") from error
+        except TokenError as error:
+            raise _refusal(f"the token was refused: {error}", "TOKEN_INVALID") from error
+        except AwayError as error:
+            raise Unavailable(
+                "the token cannot be checked now: its issuer is away",
+                reason="ISSUER_UNAVAILABLE",
+                retry_after=max(error.retry_after, timedelta(seconds=1)),
+            ) from error
+        if found.confirmation is not None:
+            # gRPC has no DPoP, and a stolen token must be of no use to who lacks its key.
+            raise _refusal("the token is bound to a key: it is no bearer token", "TOKEN_BOUND")
+        self._tokens.remember(header, found)
+        return found
+
+
+def _bearer_token(header: str) -> str:
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise _refusal("the authorization header must be: Bearer TOKEN", "TOKEN_INVALID")
+    return token
+
+
+def _refusal(message: str, reason: str) -> Unauthenticated:
+    challenge = f'Bearer realm="bodega", error="invalid_token", error_description="{message}"'
+    return Unauthenticated(message, reason=reason, challenge=challenge)
+
+
+def _deny(scopes: frozenset[str], caller: Caller) -> NoReturn:
+    wanted = " ".join(sorted(scopes))
+    raise PermissionDenied(
+        f"this call wants the scopes: {wanted}",
+        reason="SCOPE_MISSING",
+        metadata={"scopes": wanted, "missing": " ".join(sorted(scopes - caller.scopes))},
+        challenge=f'Bearer realm="bodega", error="insufficient_scope", scope="{wanted}"',
+    )

@@ -1,0 +1,1 @@
+pytest_plugins = ["runtime.testing.rpc", "runtime.testing.tokens"]
