@@ -178,7 +178,8 @@ used_jtis = Table(
     metadata,
     # The client, or the key's thumbprint: only within it must a jti be unique.
     Column("owner", Text, primary_key=True),
-    Column("jti", Text, primary_key=True),
+    # Its SHA-256: a jti may have any length.
+    Column("jti", LargeBinary, primary_key=True),
     Column("expire_time", BigInteger, nullable=False),
     Index("used_jtis_by_expiry", "expire_time"),
 )

@@ -149,7 +149,7 @@ def _create_requests() -> None:
     op.create_table(
         "used_jtis",
         sa.Column("owner", sa.Text, primary_key=True),
-        sa.Column("jti", sa.Text, primary_key=True),
+        sa.Column("jti", sa.LargeBinary, primary_key=True),
         sa.Column("expire_time", sa.BigInteger, nullable=False),
     )
     op.create_index("used_jtis_by_expiry", "used_jtis", ["expire_time"])

@@ -1,0 +1,148 @@
+"""Grants: what users have allowed clients, and the end of it.
+
+All that is issued upon a grant falls with it: its codes and refresh tokens at once, its access
+tokens wherever somebody asks (introspection, userinfo).
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, insert, select, update
+
+from identity.model import Grant
+from identity.statements import insert_into
+from identity.tables import grants, revoked_access_tokens
+from runtime.clock import Clock, Micros, now_micros
+from runtime.database import Database
+
+OFFLINE = "offline_access"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewGrant:
+    """A grant to be."""
+
+    client_id: str
+    user_id: str
+    sid: str | None
+    scopes: Sequence[str]
+    resources: Sequence[str]
+    auth_time: Micros
+    expire_time: Micros
+    dpop_jkt: str | None = None
+
+
+def insert_grant(connection: Connection, new: NewGrant, now: Micros) -> Grant:
+    """Keep a new grant."""
+    grant = Grant(
+        grant_id=str(uuid.uuid4()),
+        client_id=new.client_id,
+        user_id=new.user_id,
+        sid=new.sid,
+        scopes=tuple(new.scopes),
+        resources=tuple(new.resources),
+        auth_time=new.auth_time,
+        dpop_jkt=new.dpop_jkt,
+        expire_time=new.expire_time,
+        revoked=False,
+    )
+    connection.execute(
+        insert(grants).values(
+            grant_id=grant.grant_id,
+            client_id=grant.client_id,
+            user_id=grant.user_id,
+            sid=grant.sid,
+            scopes=" ".join(grant.scopes),
+            resources=" ".join(grant.resources),
+            auth_time=grant.auth_time,
+            dpop_jkt=grant.dpop_jkt,
+            create_time=now,
+            expire_time=grant.expire_time,
+        )
+    )
+    return grant
+
+
+def revoke_grants(connection: Connection, which: ColumnElement[bool], now: Micros) -> int:
+    """Revoke those that are not yet; return how many that were."""
+    live = and_(which, grants.c.revoke_time.is_(None))
+    return connection.execute(update(grants).where(live).values(revoke_time=now)).rowcount
+
+
+def is_live(grant_id: ColumnElement[str], now: Micros) -> ColumnElement[bool]:
+    """Whether the grant that a row of another table names may still be used."""
+    return exists().where(
+        grants.c.grant_id == grant_id, grants.c.revoke_time.is_(None), grants.c.expire_time > now
+    )
+
+
+def to_grant(fields: RowMapping) -> Grant:
+    """Read a row with the columns of `grants`."""
+    return Grant(
+        grant_id=fields[grants.c.grant_id],
+        client_id=fields[grants.c.client_id],
+        user_id=fields[grants.c.user_id],
+        sid=fields[grants.c.sid],
+        scopes=tuple(fields[grants.c.scopes].split()),
+        resources=tuple(fields[grants.c.resources].split()),
+        auth_time=fields[grants.c.auth_time],
+        dpop_jkt=fields[grants.c.dpop_jkt],
+        expire_time=fields[grants.c.expire_time],
+        revoked=fields[grants.c.revoke_time] is not None,
+    )
+
+
+class Grants:
+    """The grants as a whole: they end here; they begin where a code or device is redeemed."""
+
+    def __init__(self, database: Database, clock: Clock = now_micros) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def find(self, grant_id: str) -> Grant | None:
+        """Return a grant, revoked or not."""
+        query = select(grants).where(grants.c.grant_id == grant_id)
+        row = await self._database.read(
+            lambda c: c.execute(query).mappings().first(), snapshot=False
+        )
+        return None if row is None else to_grant(row)
+
+    async def revoke(self, grant_id: str) -> bool:
+        """Revoke a grant; return False where there is no live one."""
+        return await self._revoke(grants.c.grant_id == grant_id) > 0
+
+    async def revoke_session(self, sid: str) -> int:
+        """Revoke what was granted in a session, but for what is meant to outlive it."""
+        # Names of scopes have no wildcards, so padded with spaces they are found whole.
+        offline = (" " + grants.c.scopes + " ").contains(f" {OFFLINE} ", autoescape=True)
+        return await self._revoke(and_(grants.c.sid == sid, ~offline))
+
+    async def revoke_client_user(self, client_id: str, user_id: str) -> int:
+        """Revoke all that a user granted a client."""
+        return await self._revoke(
+            and_(grants.c.user_id == user_id, grants.c.client_id == client_id)
+        )
+
+    async def revoke_user(self, user_id: str) -> int:
+        """Revoke all that a user granted anybody."""
+        return await self._revoke(grants.c.user_id == user_id)
+
+    async def revoke_access_token(self, jti: str, expire_time: Micros) -> None:
+        """Remember until it would expire that one access token is not to be honoured."""
+        row = {"jti": jti, "expire_time": expire_time}
+        keep = insert_into(revoked_access_tokens, self._database.dialect).values(row)
+        await self._database.write(lambda c: c.execute(keep.on_conflict_do_nothing()).rowcount)
+
+    async def access_token_is_live(self, jti: str, grant_id: str | None) -> bool:
+        """Whether neither an access token itself nor the grant it stands upon was revoked."""
+        revoked = exists().where(revoked_access_tokens.c.jti == jti)
+        query = select(~revoked)
+        if grant_id is not None:
+            granted = exists().where(grants.c.grant_id == grant_id, grants.c.revoke_time.is_(None))
+            query = select(and_(~revoked, granted))
+        return bool(await self._database.read(lambda c: c.scalar(query), snapshot=False))
+
+    async def _revoke(self, which: ColumnElement[bool]) -> int:
+        now = self._clock()
+        return await self._database.write(lambda c: revoke_grants(c, which, now))
