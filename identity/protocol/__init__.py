@@ -1,0 +1,1 @@
+"""OAuth 2.0 and OpenID Connect, on Authlib's framework-neutral core."""

@@ -1,0 +1,1 @@
+"""The four grants that there are; RFC 9700 forbids the others."""
