@@ -195,6 +195,13 @@ class IdentitySettings(
     tls_key: Annotated[Path | None, Field(description="PEM file of the private key")] = None
     metrics_listen: Address | None = "127.0.0.1:9054"
 
+    @property
+    def tls(self) -> tuple[Path, Path] | None:
+        """The files of the listener's certificate and key, where TLS is on."""
+        if self.tls_certificate is None or self.tls_key is None:
+            return None
+        return self.tls_certificate, self.tls_key
+
     @model_validator(mode="after")
     def _issuer_is_known(self) -> Self:
         host = self.listen.rpartition(":")[0].strip("[]")

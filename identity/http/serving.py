@@ -1,0 +1,133 @@
+"""Serves an ASGI application by uvicorn, under our own signals and logs."""
+
+import asyncio
+import gc
+import math
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import override
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from identity.http.protocol import BoundedHttpProtocol
+from runtime.logs import get_logger
+from runtime.main import StartError
+
+log = get_logger(__name__)
+
+_BACKLOG = 1024
+
+# More connections at a time get 503, so that there are file descriptors left to answer with.
+_MOST_CONNECTIONS = 4096
+
+
+class Listener:
+    """An address that is ours from now on, and answers once a server listens there."""
+
+    def __init__(self, listen: str) -> None:
+        """StartError where the address is taken, or is none of this machine's."""
+        host, _, port = listen.rpartition(":")
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self.socket.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            self.socket.close()
+            reason = (error.strerror or str(error)).lower()
+            raise StartError(f"--listen {listen}: {reason}") from error
+        # With the real port, where it was left open.
+        self.address = f"{host}:{self.socket.getsockname()[1]}"
+
+
+class HttpServer:
+    """One listener. `tls`: the files of its certificate and key."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: Listener,
+        *,
+        grace: timedelta,
+        tls: tuple[Path, Path] | None = None,
+    ) -> None:
+        self._app = app
+        self._listener = listener
+        self._grace = grace
+        self._tls = tls
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        """Serve, and yield the address; drain at the end."""
+        server = _Server(self._config())
+        serving = asyncio.create_task(server.serve([self._listener.socket]))
+        await server.listening.wait()
+        try:
+            yield self._listener.address
+        finally:
+            server.should_exit = True
+            await serving
+
+    async def serve_until_stopped(self, drain: Callable[[], None]) -> None:
+        """Serve until SIGTERM or SIGINT, then drain; a second signal kills the process.
+
+        `drain` is called when the first comes.
+        """
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        async with self.running() as address:
+            # What the imports made is never garbage: no collection need walk over it again.
+            gc.collect()
+            gc.freeze()
+            log.info("serving", address=address)
+            await stop.wait()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+            drain()
+            log.info("draining", grace=self._grace.total_seconds())
+        log.info("stopped")
+
+    def _config(self) -> uvicorn.Config:
+        certificate, key = self._tls or (None, None)
+        return uvicorn.Config(
+            self._app,
+            http=BoundedHttpProtocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            # It would log queries, and with them codes and hints.
+            access_log=False,
+            # Addresses behind proxies are told by ClientAddresses.
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=math.ceil(self._grace.total_seconds()),
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+        )
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to us, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield

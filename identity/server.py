@@ -1,0 +1,64 @@
+"""The identity server's main."""
+
+import asyncio
+
+from identity.app import make_app
+from identity.clients import Clients
+from identity.http.serving import HttpServer, Listener
+from identity.key_cipher import open_cipher
+from identity.keys import SigningKeys
+from identity.parts import Foundations, Parts
+from identity.resources import Resources
+from identity.settings import IdentitySettings
+from identity.upkeep import purge_for_ever, purges_of_expired
+from runtime.database_settings import open_migrated
+from runtime.health import Health
+from runtime.main import run
+from runtime.settings import load
+from runtime.telemetry import telemetry
+
+
+async def serve(settings: IdentitySettings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    async with telemetry(settings, "identity") as told:
+        listener = Listener(settings.listen)
+        database = await open_migrated(settings, "identity.migrations")
+        try:
+            cipher = open_cipher(settings)
+            clients = Clients(database)
+            lifetime = max(settings.access_token_lifetime, settings.id_token_lifetime)
+            keys = await SigningKeys.open(database, cipher, settings, token_lifetime=lifetime)
+            base = Foundations(
+                settings=settings,
+                issuer=settings.issuer or f"http://{listener.address}",
+                database=database,
+                cipher=cipher,
+                keys=keys,
+                clients=clients,
+                resources=Resources(),
+            )
+            parts = Parts(base)
+            app = make_app(parts.protocol_routes(), https=base.issuer.startswith("https:"))
+            server = HttpServer(app, listener, grace=settings.grace, tls=settings.tls)
+            health = Health({"identity": database.check})
+            told.ready = lambda: health.serving
+            async with asyncio.TaskGroup() as group:
+                jobs = [
+                    group.create_task(keys.follow_for_ever()),
+                    group.create_task(health.run()),
+                    group.create_task(purge_for_ever(purges_of_expired(database))),
+                ]
+                await server.serve_until_stopped(health.drain)
+                for job in jobs:
+                    job.cancel()
+        finally:
+            await database.close()
+
+
+def main() -> None:
+    """Read the settings and serve."""
+    run(serve(load(IdentitySettings)))
+
+
+if __name__ == "__main__":
+    main()
