@@ -1,11 +1,16 @@
 """Bytecode for a tree's Python files, so that a container starts without compiling any."""
 
-import importlib.util
 import py_compile
+import sys
 import tempfile
 from pathlib import Path, PurePosixPath
 
 from bazel.image.layer import Entry, File, Tree
+
+
+def cache_path(path: PurePosixPath) -> PurePosixPath:
+    """Return where a program looks for the .pyc, whatever our own PYTHONPYCACHEPREFIX is."""
+    return path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"
 
 
 def compiled(source: bytes, path: PurePosixPath, folder: Path) -> bytes:
@@ -28,6 +33,5 @@ def with_bytecode(tree: Tree) -> dict[PurePosixPath, Entry]:
     with tempfile.TemporaryDirectory() as folder:
         for path, entry in sorted(tree.items()):
             if path.suffix == ".py" and isinstance(entry, File):
-                cache = PurePosixPath(importlib.util.cache_from_source(str(path)))
-                everything[cache] = File(compiled(entry.content, path, Path(folder)))
+                everything[cache_path(path)] = File(compiled(entry.content, path, Path(folder)))
     return everything
