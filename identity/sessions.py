@@ -6,6 +6,7 @@ from functools import partial
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from identity.logout_notices import end_sessions
 from identity.model import Session
 from identity.secrets import digest, new_secret
 from identity.tables import sessions, users
@@ -62,8 +63,9 @@ class Sessions:
         return Session(row.sid, row.user_id, row.auth_time, row.expire_time)
 
     async def end(self, sid: str) -> Session | None:
-        """End a session; return it if this call is the one that did."""
-        return await self._database.write(partial(_end, sid=sid))
+        """End a session, of which its clients will be told; return it if this call ended it."""
+        ending = partial(end_sessions, which=sessions.c.sid == sid, now=self._clock())
+        return next(iter(await self._database.write(ending)), None)
 
     async def purge(self, limit: int) -> int:
         """Forget up to `limit` sessions that are over; return how many."""
@@ -107,12 +109,6 @@ def _find(
 def _touch(connection: Connection, key: bytes, now: Micros) -> None:
     is_older = (sessions.c.digest == key) & (sessions.c.last_use_time < now)
     connection.execute(update(sessions).where(is_older).values(last_use_time=now))
-
-
-def _end(connection: Connection, sid: str) -> Session | None:
-    ending = delete(sessions).where(sessions.c.sid == sid).returning(*_SESSION)
-    row = connection.execute(ending).first()
-    return Session(*row) if row else None
 
 
 def _purge(connection: Connection, now: Micros, unused_since: Micros, limit: int) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import Connection, RowMapping, delete, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
+from identity.logout_notices import end_sessions
 from identity.model import User
 from identity.passwords import Passwords, check_password
 from identity.statements import insert_into
@@ -91,8 +92,10 @@ class Users:
     async def _change(
         self, user_id: str, values: Mapping[str, object], *, ends_sessions: bool
     ) -> None:
-        changed = {**values, "update_time": self._clock()}
-        work = partial(_change, user_id=user_id, values=changed, ends_sessions=ends_sessions)
+        now = self._clock()
+        work = partial(
+            _change, user_id=user_id, values=values, ends_sessions=ends_sessions, now=now
+        )
         if not await self._database.write(work):
             raise _not_found()
 
@@ -182,11 +185,17 @@ def _rehash(connection: Connection, user_id: str, old: str, new: str) -> None:
 
 
 def _change(
-    connection: Connection, user_id: str, values: Mapping[str, object], *, ends_sessions: bool
+    connection: Connection,
+    user_id: str,
+    values: Mapping[str, object],
+    *,
+    ends_sessions: bool,
+    now: Micros,
 ) -> bool:
-    changed = connection.execute(update(users).where(users.c.user_id == user_id).values(values))
+    is_it = users.c.user_id == user_id
+    changed = connection.execute(update(users).where(is_it).values(**values, update_time=now))
     if ends_sessions:
-        connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+        end_sessions(connection, sessions.c.user_id == user_id, now)
     return changed.rowcount == 1
 
 
