@@ -3,21 +3,24 @@
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
+from starlette.types import ExceptionHandler
 
-from identity.http.failures import Failures
+from identity.http.failures import ErrorPage, Failures, unmatched
 from identity.http.limits import BodyLimit
 from identity.http.metrics import Metrics
 from identity.http.security_headers import SecurityHeaders
 
 
-def make_app(routes: Sequence[BaseRoute], *, https: bool) -> Starlette:
+def make_app(routes: Sequence[BaseRoute], *, https: bool, error_page: ErrorPage) -> Starlette:
     """Return the application; outermost first, what each request passes through."""
     middleware = [
         Middleware(Metrics),
         Middleware(SecurityHeaders, https=https),
-        Middleware(Failures),
+        Middleware(Failures, error_page=error_page),
         Middleware(BodyLimit),
     ]
-    return Starlette(routes=routes, middleware=middleware)
+    handlers: dict[object, ExceptionHandler] = {HTTPException: unmatched(error_page)}
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)

@@ -3,6 +3,7 @@
 import asyncio
 
 from identity.app import make_app
+from identity.backchannel import open_http
 from identity.clients import Clients
 from identity.http.serving import HttpServer, Listener
 from identity.key_cipher import open_cipher
@@ -11,6 +12,7 @@ from identity.parts import Foundations, Parts
 from identity.resources import Resources
 from identity.settings import IdentitySettings
 from identity.upkeep import purge_for_ever, purges_of_expired
+from identity.web.parts import WebParts
 from runtime.database_settings import open_migrated
 from runtime.health import Health
 from runtime.main import run
@@ -20,7 +22,7 @@ from runtime.telemetry import telemetry
 
 async def serve(settings: IdentitySettings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    async with telemetry(settings, "identity") as told:
+    async with telemetry(settings, "identity") as told, open_http() as http:
         listener = Listener(settings.listen)
         database = await open_migrated(settings, "identity.migrations")
         try:
@@ -38,15 +40,25 @@ async def serve(settings: IdentitySettings) -> None:
                 resources=Resources(),
             )
             parts = Parts(base)
-            app = make_app(parts.protocol_routes(), https=base.issuer.startswith("https:"))
+            pages = WebParts(parts, http)
+            web = pages.make_web()
+            app = make_app(
+                [*parts.protocol_routes(), *web.routes],
+                https=base.issuer.startswith("https:"),
+                error_page=web.errors.page,
+            )
             server = HttpServer(app, listener, grace=settings.grace, tls=settings.tls)
+            purges = [*purges_of_expired(database), *pages.purges()]
             health = Health({"identity": database.check})
             told.ready = lambda: health.serving
             async with asyncio.TaskGroup() as group:
                 jobs = [
                     group.create_task(keys.follow_for_ever()),
                     group.create_task(health.run()),
-                    group.create_task(purge_for_ever(purges_of_expired(database))),
+                    group.create_task(pages.backchannel.run_for_ever()),
+                    group.create_task(
+                        purge_for_ever([*purges_of_expired(database), *pages.purges()])
+                    ),
                 ]
                 await server.serve_until_stopped(health.drain)
                 for job in jobs:

@@ -1,18 +1,23 @@
 """What no handler foresaw: the caller learns that something failed, the log learns what."""
 
 import json
+from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from identity.http.limits import BodyTooLargeError
 from runtime.errors import Transient
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
+
+# Makes the page of a status, for people.
+type ErrorPage = Callable[[int], Response]
 
 # The names that RFC 6749 §4.1.2.1 has for what went wrong on our side.
 _NAMES = {
@@ -24,8 +29,9 @@ _NAMES = {
 class Failures:
     """Answers with a status and a word, in JSON or for a person; never with the error's text."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, error_page: ErrorPage) -> None:
         self._app = app
+        self._error_page = error_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; once an answer has begun, all that is left is to break it off."""
@@ -46,7 +52,22 @@ class Failures:
                 log.exception("request failed", path=scope["path"])
             if begun:
                 raise
-            await _answer(scope, status)(scope, receive, send)
+            await _answer(scope, status, self._error_page)(scope, receive, send)
+
+
+def unmatched(error_page: ErrorPage) -> ExceptionHandler:
+    """Return what answers where no route does: with a page, or with nothing but the status."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        if "text/html" not in request.headers.get("accept", ""):
+            return Response(None, error.status_code, error.headers)
+        page = error_page(error.status_code)
+        page.headers.update(error.headers or {})
+        return page
+
+    return answer
 
 
 def _status(error: Exception) -> HTTPStatus:
@@ -59,12 +80,13 @@ def _status(error: Exception) -> HTTPStatus:
             return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _answer(scope: Scope, status: HTTPStatus) -> Response:
+def _answer(scope: Scope, status: HTTPStatus, error_page: ErrorPage) -> Response:
     headers = {"Cache-Control": "no-store", "Connection": "close"}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
     if "text/html" in Headers(scope=scope).get("accept", ""):
-        page = f"<!doctype html><title>{status.phrase}</title><h1>{status.phrase}</h1>"
-        return Response(page, status, headers, "text/html")
+        page = error_page(status)
+        page.headers.update(headers)
+        return page
     body = json.dumps({"error": _NAMES.get(status, "invalid_request")})
     return Response(body, status, headers, "application/json")
