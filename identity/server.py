@@ -56,9 +56,7 @@ async def serve(settings: IdentitySettings) -> None:
                     group.create_task(keys.follow_for_ever()),
                     group.create_task(health.run()),
                     group.create_task(pages.backchannel.run_for_ever()),
-                    group.create_task(
-                        purge_for_ever([*purges_of_expired(database), *pages.purges()])
-                    ),
+                    group.create_task(purge_for_ever(purges)),
                 ]
                 await server.serve_until_stopped(health.drain)
                 for job in jobs:
