@@ -44,18 +44,24 @@ def read_secrets(connection: Connection, client_id: str) -> list[Secret]:
     return [Secret(*row) for row in rows]
 
 
+def has_secret(connection: Connection, client_id: str, secret: str) -> bool:
+    """Whether a client has a secret, be it expired."""
+    found = select(client_secrets.c.digest).where(
+        client_secrets.c.client_id == client_id, client_secrets.c.digest == digest(secret)
+    )
+    return connection.scalar(found) is not None
+
+
 def add_secret(
     connection: Connection, client_id: str, secret: str, now: Micros, expire_time: Micros | None
-) -> bool:
-    """Keep a secret's digest and drop the expired; False where the client has it already."""
+) -> None:
+    """Keep a secret's digest, and drop the expired; FailedPrecondition where there are too many."""
     owned = client_secrets.c.client_id == client_id
     connection.execute(delete(client_secrets).where(owned, client_secrets.c.expire_time <= now))
-    mine = client_secrets.c.digest == digest(secret)
-    if connection.scalar(select(client_secrets.c.digest).where(owned, mine)) is not None:
-        return False
     if (connection.scalar(select(func.count()).where(owned)) or 0) >= MOST_SECRETS:
         raise FailedPrecondition(
-            f"{client_id} has {MOST_SECRETS} secrets: remove one first", reason="TOO_MANY_SECRETS"
+            f"{client_id}: has {MOST_SECRETS} secrets; remove one with: client secret remove",
+            reason="TOO_MANY_SECRETS",
         )
     values = {
         "client_id": client_id,
@@ -64,7 +70,6 @@ def add_secret(
         "expire_time": expire_time,
     }
     connection.execute(insert(client_secrets).values(values))
-    return True
 
 
 def expire_secrets(connection: Connection, client_id: str, expire_time: Micros) -> int:

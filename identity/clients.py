@@ -129,39 +129,33 @@ class Clients:
             lambda c: client_secrets.read_secrets(c, client_id), snapshot=False
         )
 
-    async def new_secret(
+    async def add_secret(
         self,
         client_id: str,
+        secret: str | None = None,
         *,
         expire_time: Micros | None = None,
         others_expire: Micros | None = None,
-    ) -> str:
-        """Give a client one more secret and return it: the only time that it is seen.
+    ) -> str | None:
+        """Give a client one more secret and return it: the only time that a new one is seen.
 
+        One that was made elsewhere is taken; None where it is the client's already.
         `others_expire` is when those that it has until now end. NotFound where there is no such
         client.
         """
-        secret = new_secret()
-        now = self._clock()
-
-        def work(connection: Connection) -> None:
-            _lock(connection, client_id)
-            if others_expire is not None:
-                client_secrets.expire_secrets(connection, client_id, others_expire)
-            client_secrets.add_secret(connection, client_id, secret, now, expire_time)
-
-        await self._write(work)
-        return secret
-
-    async def take_secret(self, client_id: str, secret: str) -> bool:
-        """Let a secret that was made elsewhere be the client's; False where it is already."""
+        secret = secret or new_secret()
         now = self._clock()
 
         def work(connection: Connection) -> bool:
             _lock(connection, client_id)
-            return client_secrets.add_secret(connection, client_id, secret, now, None)
+            if client_secrets.has_secret(connection, client_id, secret):
+                return False
+            if others_expire is not None:
+                client_secrets.expire_secrets(connection, client_id, others_expire)
+            client_secrets.add_secret(connection, client_id, secret, now, expire_time)
+            return True
 
-        return await self._write(work)
+        return secret if await self._write(work) else None
 
     async def remove_secret(self, client_id: str, secret_id: str) -> bool:
         """Remove a secret; False where it is not there."""

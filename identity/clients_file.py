@@ -65,7 +65,7 @@ async def apply_clients_file(settings: StoreSettings, clients: Clients) -> Resou
     try:
         await _register(file, clients)
         for client_id, secret in secrets.items():
-            if await clients.take_secret(client_id, secret):
+            if await clients.add_secret(client_id, secret) is not None:
                 audit("client.secret.add", Outcome.SUCCESS, client_id=client_id, source="file")
     except DomainError as error:
         raise StartError(f"--clients: {error}") from error
@@ -91,10 +91,17 @@ async def _register(file: ClientsFile, clients: Clients) -> None:
 
 def _secret(entry: Entry, data: Path) -> str:
     if entry.secret_file is not None:
-        path, text = entry.secret_file, read_private(entry.secret_file)
-    else:
-        path = secret_path(data, entry.client.client_id)
-        text, _ = ensure_private(path, lambda: new_secret() + "\n")
+        return _checked_secret(entry.secret_file, read_private(entry.secret_file))
+    return read_or_make_secret(secret_path(data, entry.client.client_id))
+
+
+def read_or_make_secret(path: Path) -> str:
+    """Return the secret of a file, which is made with a new one where it is missing."""
+    text, _ = ensure_private(path, lambda: new_secret() + "\n")
+    return _checked_secret(path, text)
+
+
+def _checked_secret(path: Path, text: str) -> str:
     secret = text.strip()
     if len(secret) < LEAST_CHARACTERS or not secret.isascii() or not secret.isprintable():
         raise StartError(

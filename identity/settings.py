@@ -217,4 +217,4 @@ class IdentitySettings(
 class AdminSettings(StoreSettings, KeySettings):
     """Identity admin: clients, users, keys and tokens, straight in the database."""
 
-    model_config = SettingsConfigDict(env_prefix="BODEGA_IDENTITY_")
+    model_config = SettingsConfigDict(env_prefix="BODEGA_IDENTITY_", cli_prog_name="identity-admin")

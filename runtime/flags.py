@@ -21,8 +21,15 @@ def load[S: BaseSettings](cls: type[S], argv: Sequence[str] | None = None) -> S:
 
     `argv` has no program name; None means that of the process.
     """
-    parser = _parser(cls)
-    given = vars(parser.parse_args(argv))
+    parser = make_parser(cls, usage="%(prog)s [flags]")
+    add_flags(parser, cls)
+    return settings_from(cls, parser, vars(parser.parse_args(argv)))
+
+
+def settings_from[S: BaseSettings](
+    cls: type[S], parser: argparse.ArgumentParser, given: dict[str, object]
+) -> S:
+    """Make the settings of the flags given, by field; exit with 2 as `load` does."""
     try:
         return cls(**given)
     except ValidationError as error:
@@ -49,22 +56,33 @@ def _complaints(
         yield f"{prog}: {_flag(name)}{source}: {rule}"
 
 
-def _parser(cls: type[BaseSettings]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def make_parser(cls: type[BaseSettings], usage: str | None = None) -> argparse.ArgumentParser:
+    """Return a parser without flags that says what the program is."""
+    return argparse.ArgumentParser(
         prog=program_name(cls),
-        usage="%(prog)s [flags]",
+        usage=usage,
         description=cls.__doc__,
         epilog="Durations: 500ms, 30s, 2m, 1h, 7d. A flag wins over its environment variable.",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32, width=100),
+        formatter_class=help_formatter,
     )
+
+
+def help_formatter(prog: str) -> argparse.HelpFormatter:
+    """Lay out `--help`."""
+    return argparse.HelpFormatter(prog, max_help_position=32, width=100)
+
+
+def add_flags(
+    parser: argparse.ArgumentParser, cls: type[BaseSettings], *, hidden: bool = False
+) -> None:
+    """Add a flag for each field; hidden ones are taken and not listed by `--help`."""
     for owner in _owners(cls):
         title = (owner.__doc__ or owner.__name__).partition("\n")[0]
-        group = parser.add_argument_group(title.rstrip("."))
+        group = parser if hidden else parser.add_argument_group(title.rstrip("."))
         for name in _own_fields(cls, owner):
-            _add_flag(group, cls, name)
-    return parser
+            _add_flag(group, cls, name, hidden=hidden)
 
 
 def _owners(cls: type[BaseSettings]) -> list[type[BaseSettings]]:
@@ -79,9 +97,13 @@ def _own_fields(cls: type[BaseSettings], owner: type[BaseSettings]) -> list[str]
     ]
 
 
-def _add_flag(group: Any, cls: type[BaseSettings], name: str) -> None:
+def _add_flag(group: Any, cls: type[BaseSettings], name: str, *, hidden: bool) -> None:
     field = cls.model_fields[name]
-    text = f"{_description(cls, name)} [{_default(field)}; {_variable(cls, name)}]"
+    text = (
+        argparse.SUPPRESS
+        if hidden
+        else f"{_description(cls, name)} [{_default(field)}; {_variable(cls, name)}]"
+    )
     if bool in (field.annotation, *get_args(field.annotation)):
         group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, help=text)
     else:

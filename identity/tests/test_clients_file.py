@@ -1,7 +1,6 @@
 """clients.toml, applied as a server does at its start."""
 
 import asyncio
-import os
 import stat
 from pathlib import Path
 
@@ -49,7 +48,7 @@ async def test_the_shipped_file_gives_the_worker_a_secret_of_its_own(
     path = secret_path(tmp_path / "data", "product-worker")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert os.listdir(path.parent) == ["product-worker.secret"]
+    assert [each.name for each in path.parent.iterdir()] == ["product-worker.secret"]
     assert await clients.has_secret("product-worker", path.read_text().strip())
     assert resources.owner("catalog.write") == "urn:bodega:product"
     cli = await clients.get("bodega-cli")
