@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from identity.clients import Clients
-from identity.commands import clients, keys, users
+from identity.commands import clients, keys, tokens, users
 from identity.commands.command import Admin, Arguments, Command, Output
 from identity.settings import AdminSettings
 from runtime import errors, logs
@@ -15,7 +15,12 @@ from runtime.database_settings import open_migrated
 from runtime.flags import add_flags, help_formatter, make_parser, settings_from
 from runtime.main import StartError
 
-COMMANDS: tuple[Command, ...] = (*clients.COMMANDS, *users.COMMANDS, *keys.COMMANDS)
+COMMANDS: tuple[Command, ...] = (
+    *clients.COMMANDS,
+    *users.COMMANDS,
+    *keys.COMMANDS,
+    *tokens.COMMANDS,
+)
 
 _FAILED, _WRONG, _NOT_FOUND, _CONFLICT = 1, 2, 3, 4
 _GROUPS = {
@@ -23,6 +28,7 @@ _GROUPS = {
     ("client", "secret"): "the secrets of a client: several at a time",
     ("user",): "who can log in",
     ("keys",): "what tokens are signed with",
+    ("token",): "what was issued",
 }
 _EPILOG = """
 Exit codes: 0 done, or nothing to do; 1 not possible now (database, files); 2 the command is

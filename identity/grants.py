@@ -128,6 +128,10 @@ class Grants:
         """Revoke all that a user granted anybody."""
         return await self._revoke(grants.c.user_id == user_id)
 
+    async def revoke_client(self, client_id: str) -> int:
+        """Revoke all that anybody granted a client."""
+        return await self._revoke(grants.c.client_id == client_id)
+
     async def revoke_access_token(self, jti: str, expire_time: Micros) -> None:
         """Remember until it would expire that one access token is not to be honoured."""
         row = {"jti": jti, "expire_time": expire_time}

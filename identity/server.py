@@ -5,11 +5,11 @@ import asyncio
 from identity.app import make_app
 from identity.backchannel import open_http
 from identity.clients import Clients
+from identity.clients_file import apply_clients_file
 from identity.http.serving import HttpServer, Listener
 from identity.key_cipher import open_cipher
 from identity.keys import SigningKeys
 from identity.parts import Foundations, Parts
-from identity.resources import Resources
 from identity.settings import IdentitySettings
 from identity.upkeep import purge_for_ever, purges_of_expired
 from identity.web.parts import WebParts
@@ -28,6 +28,7 @@ async def serve(settings: IdentitySettings) -> None:
         try:
             cipher = open_cipher(settings)
             clients = Clients(database)
+            resources = await apply_clients_file(settings, clients)
             lifetime = max(settings.access_token_lifetime, settings.id_token_lifetime)
             keys = await SigningKeys.open(database, cipher, settings, token_lifetime=lifetime)
             base = Foundations(
@@ -37,7 +38,7 @@ async def serve(settings: IdentitySettings) -> None:
                 cipher=cipher,
                 keys=keys,
                 clients=clients,
-                resources=Resources(),
+                resources=resources,
             )
             parts = Parts(base)
             pages = WebParts(parts, http)
