@@ -68,7 +68,7 @@ class Sample:
 
 def read(text: str, at: float, calls: Calls, counts: Sequence[Count]) -> Sample:
     """Parse a page of metrics. A count whose metric is absent is absent from the sample."""
-    prefix = f"bodega_rpc_{calls.value}"
+    prefix = calls.value
     codes: dict[str, float] = {}
     buckets: dict[float, float] = {}
     found: dict[str, float] = {}

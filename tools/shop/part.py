@@ -31,10 +31,21 @@ class HttpReady:
 
 
 class Calls(Enum):
-    """Whose RPCs are counted: those a part answers, or those it makes."""
+    """Which calls of a part are counted; the value is what the names of their metrics begin with.
 
-    SERVER = "server"
-    CLIENT = "client"
+    Those are RPCs that it answers, RPCs that it makes, or HTTP requests that it answers.
+    """
+
+    SERVER = "bodega_rpc_server"
+    CLIENT = "bodega_rpc_client"
+    HTTP = "bodega_http_server"
+
+    def is_well(self, code: str) -> bool:
+        """Whether a call that ended with the status code is no sign of trouble."""
+        if self is Calls.HTTP:
+            # 0: the client left before the answer, as CANCELLED is of an RPC.
+            return code[:1] in {"0", "2", "3"}
+        return code in {"OK", "CANCELLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +64,8 @@ class Part:
     `binary` is its path from the workspace's root, which is also its Bazel label.
     In `flags`, `{port-name}` stands for that port's address and `{data}` for the data folder.
     `progress` must have grown by the end of an unattended run. An exit code out of `done_codes`
-    says that its work is done: it is not started again then. `harmless` are the status codes,
-    beside OK and CANCELLED, that are no sign of trouble.
+    says that its work is done: it is not started again then. `harmless` are the status codes that
+    are no sign of trouble either, beside those that never are.
     """
 
     name: str

@@ -9,10 +9,32 @@ def _products(outcome: str) -> Count:
     return Count(outcome, "bodega_product_worker_products_total", {"outcome": outcome})
 
 
+def _answered(title: str, route: str, code: int) -> Count:
+    labels = {"route": route, "method": "POST", "code": str(code)}
+    return Count(title, "bodega_http_server_handled_total", labels)
+
+
+_identity = Port("identity", 8080)
+_identity_metrics = Port("identity-metrics", 9054)
 _product = Port("product", 50051)
 _product_worker_metrics = Port("product-worker-metrics", 9061)
 
 PARTS = (
+    Part(
+        name="identity",
+        binary="identity/server",
+        flags=(
+            *("--listen", "{identity}", "--metrics-listen", "{identity-metrics}"),
+            *("--issuer", "http://{identity}"),
+            *("--database", "sqlite:///{data}/identity.db", "--data", "{data}"),
+        ),
+        listens=_identity,
+        metrics=_identity_metrics,
+        ready=HttpReady(_identity_metrics),
+        calls=Calls.HTTP,
+        # Who logs in is sent on; who may not is shown the form again.
+        counts=(_answered("tokens issued", "/token", 200), _answered("log-ins", "/login", 303)),
+    ),
     Part(
         name="product",
         binary="product/server",

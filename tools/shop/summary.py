@@ -11,14 +11,17 @@ from tools.shop.status import State, Status
 from tools.shop.words import count_words, duration_words, latency_words, number_words
 
 _TAIL = 15
-_WELL = frozenset({"OK", "CANCELLED"})
 
 
 def failed_calls(status: Status) -> dict[str, float]:
     """Return how many calls ended with each status code that is a sign of trouble."""
-    last = status.history.last
-    harmless = _WELL | status.part.harmless
-    return {code: n for code, n in last.calls.items() if n and code not in harmless} if last else {}
+    part, last = status.part, status.history.last
+    calls = last.calls if last else {}
+    return {
+        code: number
+        for code, number in calls.items()
+        if number and code not in part.harmless and not part.calls.is_well(code)
+    }
 
 
 def faults(statuses: Iterable[Status]) -> list[str]:

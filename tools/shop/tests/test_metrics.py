@@ -76,6 +76,15 @@ bodega_rpc_server_duration_seconds_bucket{service="shop",method="Get",le="0.1"} 
 bodega_rpc_server_duration_seconds_bucket{service="shop",method="Get",le="+Inf"} 8
 bodega_rpc_server_duration_seconds_bucket{service="shop",method="List",le="0.1"} 2
 bodega_rpc_server_duration_seconds_bucket{service="shop",method="List",le="+Inf"} 2
+# TYPE bodega_http_server_handled_total counter
+bodega_http_server_handled_total{route="/token",method="POST",code="200"} 5
+bodega_http_server_handled_total{route="/token",method="POST",code="401"} 1
+bodega_http_server_handled_total{route="/login",method="GET",code="200"} 2
+# TYPE bodega_http_server_duration_seconds histogram
+bodega_http_server_duration_seconds_bucket{route="/token",method="POST",le="0.1"} 5
+bodega_http_server_duration_seconds_bucket{route="/token",method="POST",le="+Inf"} 6
+bodega_http_server_duration_seconds_bucket{route="/login",method="GET",le="0.1"} 2
+bodega_http_server_duration_seconds_bucket{route="/login",method="GET",le="+Inf"} 2
 # TYPE rows_total counter
 rows_total{outcome="inserted",kind="a"} 5
 rows_total{outcome="inserted",kind="b"} 6
@@ -89,6 +98,12 @@ def test_calls_are_counted_by_code_and_health_checks_are_no_work() -> None:
 
 def test_a_client_s_calls_are_told_from_a_server_s() -> None:
     assert read(PAGE, 0, Calls.CLIENT, ()).calls == {"OK": 3}
+
+
+def test_http_requests_are_counted_by_status() -> None:
+    found = read(PAGE, 0, Calls.HTTP, ())
+    assert found.calls == {"200": 7, "401": 1}
+    assert found.latency == Histogram((0.1, math.inf), (7, 8))
 
 
 def test_the_latency_of_all_methods_is_one_histogram() -> None:

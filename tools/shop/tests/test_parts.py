@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools.shop.keeper import Plan
-from tools.shop.part import Part, in_order
+from tools.shop.part import Calls, Part, in_order
 from tools.shop.parts import PARTS
 from tools.shop.ports import choose
 from tools.shop.programs import Program
@@ -32,6 +32,20 @@ def test_a_need_that_is_no_part_is_refused(part: Make) -> None:
 def test_two_parts_of_one_name_are_refused(part: Make) -> None:
     with pytest.raises(ValueError, match="same name"):
         in_order([part("a"), part("a")])
+
+
+@pytest.mark.parametrize(
+    ("calls", "well", "trouble"),
+    [
+        (Calls.SERVER, ["OK", "CANCELLED"], ["UNAVAILABLE", "UNAUTHENTICATED", "200"]),
+        (Calls.CLIENT, ["OK", "CANCELLED"], ["DEADLINE_EXCEEDED", "INTERNAL"]),
+        (Calls.HTTP, ["0", "200", "303"], ["400", "401", "404", "503"]),
+    ],
+)
+def test_each_kind_of_call_has_its_own_signs_of_trouble(
+    calls: Calls, well: list[str], trouble: list[str]
+) -> None:
+    assert [code for code in (*well, *trouble) if calls.is_well(code)] == well
 
 
 def test_every_declared_flag_can_be_filled_in() -> None:

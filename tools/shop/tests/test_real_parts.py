@@ -1,4 +1,4 @@
-"""The shop as it is: the real product server and the real worker."""
+"""The shop as it is: the real identity and product servers, and the real worker."""
 
 import os
 import re
