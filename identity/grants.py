@@ -8,7 +8,17 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    select,
+    update,
+)
 
 from identity.model import Grant
 from identity.statements import insert_into
@@ -93,6 +103,16 @@ def to_grant(fields: RowMapping) -> Grant:
     )
 
 
+# Asked at every introspection, so they are made once: to make one takes longer than to run it.
+_TOKEN_IS_LIVE = select(~exists().where(revoked_access_tokens.c.jti == bindparam("jti")))
+_TOKEN_AND_GRANT_ARE_LIVE = select(
+    and_(
+        ~exists().where(revoked_access_tokens.c.jti == bindparam("jti")),
+        exists().where(grants.c.grant_id == bindparam("grant_id"), grants.c.revoke_time.is_(None)),
+    )
+)
+
+
 class Grants:
     """The grants as a whole: they end here; they begin where a code or device is redeemed."""
 
@@ -140,12 +160,9 @@ class Grants:
 
     async def access_token_is_live(self, jti: str, grant_id: str | None) -> bool:
         """Whether neither an access token itself nor the grant it stands upon was revoked."""
-        revoked = exists().where(revoked_access_tokens.c.jti == jti)
-        query = select(~revoked)
-        if grant_id is not None:
-            granted = exists().where(grants.c.grant_id == grant_id, grants.c.revoke_time.is_(None))
-            query = select(and_(~revoked, granted))
-        return bool(await self._database.read(lambda c: c.scalar(query), snapshot=False))
+        query = _TOKEN_IS_LIVE if grant_id is None else _TOKEN_AND_GRANT_ARE_LIVE
+        values = {"jti": jti, "grant_id": grant_id}
+        return bool(await self._database.read(lambda c: c.scalar(query, values), snapshot=False))
 
     async def _revoke(self, which: ColumnElement[bool]) -> int:
         now = self._clock()

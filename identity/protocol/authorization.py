@@ -21,7 +21,7 @@ from identity.protocol.authorization_server import AuthorizationServer
 from identity.protocol.client import OAuthClient
 from identity.protocol.errors import InvalidRequestError, OAuth2Error
 from identity.protocol.grants.authorization_code import Approval
-from identity.protocol.request import Answer, Parameters, Request, repeated
+from identity.protocol.request import Answer, Parameters, Request, repeated, storable
 from identity.protocol.sync import run
 from identity.pushed_requests import PREFIX, PushedRequests
 from identity.tokens import Tokens
@@ -92,6 +92,8 @@ class Authorization:
 
     async def _client(self, parameters: Parameters) -> OAuthClient:
         names = [name for name, _ in parameters]
+        if not storable(parameters):
+            raise Refused("invalid_request", "The request cannot be decoded.")
         if names.count("client_id") != 1 or names.count("request_uri") > 1:
             raise Refused("invalid_request", "The request must name one client.")
         client = await self._server.needs.clients.get(dict(parameters)["client_id"])

@@ -7,7 +7,7 @@ from authlib.common.urls import add_params_to_uri
 from identity.asking import Refused
 from identity.client import Client
 from identity.clients import Clients
-from identity.protocol.request import Parameters, repeated
+from identity.protocol.request import Parameters, repeated, storable
 from identity.tokens import Tokens
 
 
@@ -35,8 +35,8 @@ class Logout:
 
     async def examine(self, parameters: Parameters) -> LogoutRequest:
         """Return what is asked; Refused where hint, client or redirect URI is wrong."""
-        if repeated(parameters):
-            raise Refused("invalid_request", "A parameter is repeated.")
+        if repeated(parameters) or not storable(parameters):
+            raise Refused("invalid_request", "A parameter is repeated, or cannot be decoded.")
         data = dict(parameters)
         claims = await self._claims(data.get("id_token_hint"))
         client = await self._client(data.get("client_id"), claims)

@@ -1,5 +1,6 @@
 """An HTTP request as Authlib's core reads it, and its answer."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ type Parameters = Sequence[tuple[str, str]]
 # A client asks for a token that is good at several resources by naming each (RFC 8707 §2).
 _REPEATABLE = frozenset({"resource"})
 
+# PostgreSQL keeps no NUL, and UTF-8 has no lone surrogates.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
 # No request of ours has even half as many.
 _MOST_PARAMETERS = 64
 
@@ -22,15 +26,20 @@ _MOST_PARAMETERS = 64
 def parse_parameters(encoded: bytes) -> list[tuple[str, str]]:
     """Decode application/x-www-form-urlencoded; leave out what is empty (RFC 6749 §3.1).
 
-    InvalidRequestError where it is not UTF-8, or holds a NUL, which PostgreSQL cannot keep.
+    InvalidRequestError where it is not UTF-8, or holds what no database can keep.
     """
     try:
         pairs = parse_qsl(encoded.decode("ascii"), errors="strict", max_num_fields=_MOST_PARAMETERS)
     except ValueError as error:
         raise InvalidRequestError("The parameters cannot be decoded.") from error
-    if any("\0" in name or "\0" in value for name, value in pairs):
+    if not storable(pairs):
         raise InvalidRequestError("The parameters cannot be decoded.")
     return pairs
+
+
+def storable(parameters: Parameters) -> bool:
+    """Whether both databases can keep, and look for, every name and value."""
+    return not any(_UNSTORABLE.search(name + value) for name, value in parameters)
 
 
 def repeated(parameters: Parameters) -> bool:

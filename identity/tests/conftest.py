@@ -1,6 +1,11 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 
+from identity.tests.provider import Provider, provider_on
 from identity.tests.times import HandClock
+from runtime.database import Database
 
 pytest_plugins = ["runtime.testing.databases"]
 
@@ -13,3 +18,10 @@ def migrations() -> str:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
+
+
+@pytest.fixture
+async def provider(database: Database, tmp_path: Path) -> AsyncIterator[Provider]:
+    """On SQLite and on PostgreSQL; a used refresh token is good no more, not even for a moment."""
+    async with provider_on(database, tmp_path / "data", refresh_grace="0s") as serving:
+        yield serving
