@@ -6,7 +6,7 @@ import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from jwt.algorithms import ECAlgorithm
 
 from identity.app import make_app
+from identity.backchannel import open_http
 from identity.client import parse_client
 from identity.clients import Clients
 from identity.http.serving import HttpServer, Listener
@@ -30,6 +31,7 @@ from identity.passwords import cheap_passwords
 from identity.resources import Resource, Resources
 from identity.settings import IdentitySettings
 from identity.users import NewUser, Users
+from identity.web.parts import WebParts
 from runtime.clock import SECOND, Clock, now_micros
 from runtime.database import Database
 
@@ -299,7 +301,7 @@ async def register(clients: Clients) -> None:
         client = parse_client(metadata, RESOURCES)
         await clients.put(client, source="admin")
         if client.has_secrets:
-            await clients.take_secret(client.client_id, SECRET)
+            await clients.add_secret(client.client_id, SECRET)
 
 
 async def make_parts(
@@ -326,9 +328,12 @@ async def make_parts(
 
 @asynccontextmanager
 async def serving(parts: Parts, user: User, session: Session) -> AsyncIterator[Provider]:
-    app = make_app(parts.protocol_routes(), https=True)
-    server = HttpServer(app, Listener("127.0.0.1:0"), grace=timedelta(seconds=5))
-    async with server.running() as address:
+    async with AsyncExitStack() as stack:
+        web = WebParts(parts, await stack.enter_async_context(open_http())).make_web()
+        routes = [*parts.protocol_routes(), *web.routes]
+        app = make_app(routes, https=True, error_page=web.errors.page)
+        server = HttpServer(app, Listener("127.0.0.1:0"), grace=timedelta(seconds=5))
+        address = await stack.enter_async_context(server.running())
         limits = httpx.Limits(max_connections=64)
         async with httpx.AsyncClient(base_url=f"http://{address}", limits=limits) as http:
             yield Provider(parts, http, user, session, address)

@@ -35,7 +35,7 @@ async def ask(provider: Provider, headers: Any = None, **form: str) -> Any:
 
 async def test_basic_decodes_id_and_secret_as_rfc6749_encodes_them(provider: Provider) -> None:
     secret = "a+b c:d%é/" + "x" * 40
-    await provider.parts.base.clients.take_secret("service", secret)
+    await provider.parts.base.clients.add_secret("service", secret)
     encoded = "a%2Bb+c%3Ad%25%C3%A9%2F" + "x" * 40
     response = await ask(provider, basic("serv%69ce", encoded))
     assert response.status_code == 200, response.text
@@ -90,7 +90,8 @@ async def test_two_methods_at_once_are_refused(provider: Provider) -> None:
 
 async def test_an_expired_secret_is_good_no_more_and_the_new_one_is(provider: Provider) -> None:
     clients = provider.parts.base.clients
-    new = await clients.new_secret("service", others_expire=time.time_ns() // 1000 - 1)
+    new = await clients.add_secret("service", others_expire=time.time_ns() // 1000 - 1)
+    assert new is not None
     assert (await ask(provider, basic("service", SECRET))).status_code == 401
     assert (await ask(provider, basic("service", new))).status_code == 200
 
