@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
 
@@ -37,11 +37,14 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class VerifyingKey:
-    """What a token of ours was signed with. It is good with this algorithm and no other."""
+    """What a token of ours was signed with. It is good with this algorithm and no other.
+
+    Equal where `kid` and algorithm are: a kid is the thumbprint of its key.
+    """
 
     kid: str
     algorithm: Algorithm
-    public_key: PublicKey
+    public_key: PublicKey = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

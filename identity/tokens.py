@@ -1,9 +1,12 @@
 """The JWTs that this server makes and reads: access, ID and logout tokens. PyJWT signs them."""
 
+import json
 import secrets
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -184,21 +187,18 @@ class Tokens:
         if len(token) > _MOST_CHARACTERS:
             return None
         try:
-            key = await self._key_of(jwt.get_unverified_header(token), typ)
+            key = await self._key_of(_header(token), typ)
             if key is None:
                 return None
-            claims: Claims = jwt.decode(
-                token,
-                key.public_key,
-                algorithms=[key.algorithm],
-                options=_CHECK_SIGNATURE_ALONE,
-            )
+            claims = _verified(token, key)
         except PyJWTError, ValueError:  # ValueError: what PyJWT lets through of odd input.
             return None
-        return claims if claims.get("iss") == self._issuer else None
+        return dict(claims) if claims.get("iss") == self._issuer else None
 
-    async def _key_of(self, header: Mapping[str, Any], typ: str) -> VerifyingKey | None:
+    async def _key_of(self, header: object, typ: str) -> VerifyingKey | None:
         """Find the key by its id alone: whatever key the header carries is not looked at."""
+        if not isinstance(header, dict):
+            return None
         kid, said = header.get("kid"), header.get("typ")
         if not isinstance(kid, str) or not isinstance(said, str) or "crit" in header:
             return None
@@ -206,6 +206,26 @@ class Tokens:
             return None
         key = await self._keys.find(kid)
         return key if key is not None and header.get("alg") == key.algorithm else None
+
+
+# Resource servers and userinfo show us the same tokens again and again, and a signature that was
+# right stays so. Whether the key still counts, and the token has not expired, is asked each time.
+@lru_cache(maxsize=1024)
+def _verified(token: str, key: VerifyingKey) -> Mapping[str, Any]:
+    """Return the claims, which nobody may change; PyJWTError where the key did not sign them."""
+    claims: Claims = jwt.decode(
+        token, key.public_key, algorithms=[key.algorithm], options=_CHECK_SIGNATURE_ALONE
+    )
+    return claims
+
+
+def _header(token: str) -> object:
+    """Return what a token's header says, ValueError where it says nothing.
+
+    PyJWT would decode all of the token to tell, and once more to verify it.
+    """
+    encoded = token.partition(".")[0]
+    return json.loads(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
 
 
 def _audience(audience: Sequence[str]) -> str | list[str]:
