@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from identity.tests.provider import Provider, provider_on
+from identity.tests.shop import Shop, shop_on
 from identity.tests.times import HandClock
 from runtime.database import Database
 
@@ -25,3 +26,10 @@ async def provider(database: Database, tmp_path: Path) -> AsyncIterator[Provider
     """On SQLite and on PostgreSQL; a used refresh token is good no more, not even for a moment."""
     async with provider_on(database, tmp_path / "data", refresh_grace="0s") as serving:
         yield serving
+
+
+@pytest.fixture
+async def shop(database: Database, tmp_path: Path, clock: HandClock) -> AsyncIterator[Shop]:
+    """On SQLite and on PostgreSQL, on the test's own clock."""
+    async with shop_on(database, tmp_path / "data", clock) as open_shop:
+        yield open_shop

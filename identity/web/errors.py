@@ -18,8 +18,8 @@ class Problem:
 
 _PROBLEMS = {
     400: Problem(
-        "This request cannot be read",
-        "The application that sent you here asked for something that we cannot do."
+        "We cannot go on",
+        "Something is wrong with what the application that sent you here asked for."
         " Go back to it and try again.",
     ),
     403: Problem(
