@@ -159,11 +159,22 @@ def _violations(error: ValidationError) -> Iterator[FieldViolation]:
                 field, _, own = line.partition(": ")
                 yield FieldViolation(field, own)
             continue
-        if problem["type"] == "extra_forbidden":
-            rule = "is no member of a client's metadata known here"
-        if problem["loc"] == ("client_id",) and problem["type"] == "string_pattern_mismatch":
-            rule = "must be 1 to 128 letters, digits, '.', '_' or '-', and not begin with a mark"
+        rule = _RULES.get(problem["type"], rule)
         yield FieldViolation(".".join(map(str, problem["loc"])), rule)
+
+
+# In place of pydantic's own words, which are about Python's types.
+_RULES = {
+    "bool_type": "must be true or false",
+    "extra_forbidden": "is no member of a client's metadata known here",
+    "missing": "is required",
+    "string_pattern_mismatch": (
+        "must be 1 to 128 letters, digits, '.', '_' or '-', and not begin with a mark"
+    ),
+    "string_type": "must be a text",
+    "too_short": "must have one at least",
+    "tuple_type": "must be a list",
+}
 
 
 def _contradictions(client: Client) -> Iterator[tuple[str, str]]:

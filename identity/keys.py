@@ -22,7 +22,7 @@ from runtime.main import StartError
 
 _log = get_logger(__name__)
 
-# Tokens that name unknown keys, which anybody can send, make the server look so often at most.
+# Tokens with made-up kids make the server look into the database so often at most.
 _LOOK_EVERY: Micros = SECOND
 
 
@@ -83,6 +83,8 @@ class SigningKeys:
         self._keys: dict[str, _Loaded] = {}
         self._read_time: Micros = 0
         self._reading = asyncio.Lock()
+        self._looking: asyncio.Task[None] | None = None
+        self._vain_time: Micros = 0
 
     @classmethod
     async def open(
@@ -137,10 +139,25 @@ class SigningKeys:
         return found.verifying if found else None
 
     async def find(self, kid: str) -> VerifyingKey | None:
-        """Do as `verifier` does, and look into the database for a key not known here."""
-        if kid not in self._keys and self._clock() - self._read_time >= _LOOK_EVERY:
-            await self.follow()
+        """Do as `verifier` does, and look into the database for a key not known here.
+
+        After a look in vain there is none for a second, since anybody can make up a kid.
+        """
+        if kid in self._keys:
+            return self.verifier(kid)
+        if self._looking is None and self._clock() - self._vain_time >= _LOOK_EVERY:
+            self._looking = asyncio.create_task(self._look())
+        if self._looking is not None:
+            await asyncio.shield(self._looking)
+            if kid not in self._keys:
+                self._vain_time = self._clock()
         return self.verifier(kid)
+
+    async def _look(self) -> None:
+        try:
+            await self.follow()
+        finally:
+            self._looking = None
 
     def jwks(self) -> dict[str, list[Jwk]]:
         """Return the JWK set to publish (RFC 7517): keys announced, signing and retired."""

@@ -151,7 +151,7 @@ COMMANDS = (
     ),
     Command(
         ("keys", "encrypt"),
-        "encrypt all private keys under the first key of the encryption key file",
+        "encrypt all under the first line of the encryption key file",
         no_arguments,
         _encrypt,
         "After that the other lines can be taken out of the file.",
