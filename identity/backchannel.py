@@ -17,7 +17,7 @@ from runtime.logs import get_logger
 
 _log = get_logger(__name__)
 _AT_ONCE = 16
-_SECONDS_TO_ANSWER = 5
+_PATIENCE = timedelta(seconds=5)
 _POLL = timedelta(seconds=5)
 _FIRST_RETRY = timedelta(seconds=5)
 _LONGEST_RETRY = timedelta(hours=1)
@@ -31,13 +31,20 @@ class Backchannel:
     """
 
     def __init__(
-        self, notices: LogoutNotices, clients: Clients, tokens: Tokens, http: httpx.AsyncClient
+        self,
+        notices: LogoutNotices,
+        clients: Clients,
+        tokens: Tokens,
+        http: httpx.AsyncClient,
+        *,
+        patience: timedelta = _PATIENCE,
     ) -> None:
-        """`http` comes from `open_http`."""
+        """`http` comes from `open_http`; `patience` is how long a client has to answer."""
         self._notices = notices
         self._clients = clients
         self._tokens = tokens
         self._http = http
+        self._patience = patience.total_seconds()
         self._awake = asyncio.Event()
 
     def wake(self) -> None:
@@ -88,11 +95,11 @@ class Backchannel:
 
     async def _failure(self, client: Client, uri: str, notice: Notice) -> str | None:
         """Send a logout token; return why it did not arrive, None when it did."""
-        if not _may_be_asked(uri):
+        if not may_be_asked(uri):
             return "uri"
         token = self._tokens.logout_token(client=client, user_id=notice.user_id, sid=notice.sid)
         try:
-            async with asyncio.timeout(_SECONDS_TO_ANSWER):
+            async with asyncio.timeout(self._patience):
                 return await self._post(uri, token)
         except TimeoutError, httpx.TimeoutException:
             return "timeout"
@@ -108,9 +115,8 @@ class Backchannel:
 
 def open_http() -> httpx.AsyncClient:
     """Return a client that goes straight to where it is sent, and nowhere else."""
-    return httpx.AsyncClient(
-        follow_redirects=False, trust_env=False, timeout=_SECONDS_TO_ANSWER, headers={}
-    )
+    # The time is limited as a whole, where each is sent.
+    return httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=None)  # noqa: S113
 
 
 def retry_delay(attempts: int) -> timedelta:
@@ -118,7 +124,7 @@ def retry_delay(attempts: int) -> timedelta:
     return min(_FIRST_RETRY * (1 << min(attempts - 1, 20)), _LONGEST_RETRY)
 
 
-def _may_be_asked(uri: str) -> bool:
+def may_be_asked(uri: str) -> bool:
     """Whether it is https, or in development a program of this machine."""
     parts = urlsplit(uri)
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
