@@ -11,6 +11,8 @@ from jwt.exceptions import PyJWTError
 
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MOST_KEYS = 10
+_CURVES = {"secp256r1": ("ES256",), "secp384r1": ("ES384",), "secp521r1": ("ES512",)}
+_TYPES = "must be an RSA, EC (P-256, P-384, P-521) or Ed25519 public key"
 
 
 def check_jwks(jwks: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -30,19 +32,6 @@ def check_jwks(jwks: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return jwks
 
 
-def client_algorithm(jwk: Mapping[str, Any]) -> str:
-    """Return the one algorithm that a checked key is used with."""
-    match jwk:
-        case {"alg": str(alg)}:
-            return alg
-        case {"kty": "RSA"}:
-            return "RS256"
-        case {"kty": "OKP"}:
-            return "EdDSA"
-        case _:
-            return {"P-256": "ES256", "P-384": "ES384"}[jwk["crv"]]
-
-
 def _broken_rule(jwk: object) -> str | None:
     if not isinstance(jwk, dict) or not all(isinstance(name, str) for name in jwk):
         return "must be a JWK"
@@ -58,20 +47,25 @@ def _broken_type(jwk: dict[str, Any]) -> str | None:
     try:
         key = PyJWK({name: value for name, value in jwk.items() if name != "alg"}).key
     except PyJWTError, ValueError, TypeError, KeyError:
-        return "must be an RSA, EC (P-256, P-384) or Ed25519 public key"
-    match key:
-        case RSAPublicKey() if not 2048 <= key.key_size <= 8192:
-            return "must be an RSA key of 2048 bits or more"
-        case RSAPublicKey():
-            algorithms = {"RS256", "PS256", "RS384", "PS384", "RS512", "PS512"}
-        case EllipticCurvePublicKey() if key.curve.name == "secp256r1":
-            algorithms = {"ES256"}
-        case EllipticCurvePublicKey() if key.curve.name == "secp384r1":
-            algorithms = {"ES384"}
-        case Ed25519PublicKey():
-            algorithms = {"EdDSA"}
-        case _:
-            return "must be an RSA, EC (P-256, P-384) or Ed25519 public key"
-    if jwk.get("alg", next(iter(algorithms))) not in algorithms:
-        return f"has an alg that does not fit it: {', '.join(sorted(algorithms))}"
+        return _TYPES
+    if isinstance(key, RSAPublicKey) and not 2048 <= key.key_size <= 8192:
+        return "must be an RSA key of 2048 bits or more"
+    algorithms = _algorithms(key)
+    if not algorithms:
+        return _TYPES
+    if jwk.get("alg", algorithms[0]) not in algorithms:
+        return f"has an alg that does not fit it: must be {' or '.join(algorithms)}"
     return None
+
+
+def _algorithms(key: object) -> tuple[str, ...]:
+    """Return those that assertions may be signed with, none for a key that is not for them."""
+    match key:
+        case RSAPublicKey():
+            return ("RS256", "PS256")
+        case EllipticCurvePublicKey():
+            return _CURVES.get(key.curve.name, ())
+        case Ed25519PublicKey():
+            return ("EdDSA",)
+        case _:
+            return ()

@@ -191,7 +191,7 @@ class Tokens:
             if key is None:
                 return None
             claims = _verified(token, key)
-        except PyJWTError, ValueError:  # ValueError: what PyJWT lets through of odd input.
+        except PyJWTError, ValueError, RecursionError:  # What parsers raise at odd input.
             return None
         return dict(claims) if claims.get("iss") == self._issuer else None
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from identity.algorithms import generate, public_jwk
 from identity.client import DEVICE_CODE, Client, parse_client, to_metadata
-from identity.client_keys import client_algorithm
+from identity.protocol.jwts import ALGORITHMS
 from identity.resources import Resource, Resources
 from runtime.errors import InvalidArgument
 
@@ -233,18 +233,23 @@ def _jwk(key: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("key", "algorithm"),
+    ("key", "algorithms"),
     [
-        (ec.generate_private_key(ec.SECP256R1()), "ES256"),
-        (ec.generate_private_key(ec.SECP384R1()), "ES384"),
-        (rsa.generate_private_key(65537, 2048), "RS256"),
-        (ed25519.Ed25519PrivateKey.generate(), "EdDSA"),
+        (ec.generate_private_key(ec.SECP256R1()), ["ES256"]),
+        (ec.generate_private_key(ec.SECP384R1()), ["ES384"]),
+        (ec.generate_private_key(ec.SECP521R1()), ["ES512"]),
+        (rsa.generate_private_key(65537, 2048), ["RS256", "PS256"]),
+        (ed25519.Ed25519PrivateKey.generate(), ["EdDSA"]),
     ],
 )
-def test_a_key_has_one_algorithm(key: Any, algorithm: str) -> None:
+def test_a_key_is_for_its_own_algorithms_alone(key: Any, algorithms: list[str]) -> None:
     jwk = _jwk(key.public_key())
     assert parse_client(with_keys(jwk)).jwks == {"keys": [jwk]}
-    assert client_algorithm(jwk) == algorithm
+    for algorithm in ALGORITHMS:
+        if algorithm in algorithms:
+            parse_client(with_keys({**jwk, "alg": algorithm}))
+        else:
+            assert "does not fit" in broken(with_keys({**jwk, "alg": algorithm}))["jwks"]
 
 
 def test_a_weak_rsa_key_is_refused() -> None:
