@@ -47,10 +47,14 @@ def configure(level: str = "info", log_format: Format = "auto") -> None:
 
 def _formatter(*, console: bool) -> logging.Formatter:
     last: list[Processor]
+    # Tracebacks as plain text: the other kinds hold local variables, hence secrets.
     if console:
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        last = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     else:
-        # Tracebacks as text: the structured ones hold local variables, hence secrets.
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,

@@ -343,6 +343,21 @@ async def test_success_is_not_logged_and_failure_is_without_locals(
     assert "hunter2" not in json.dumps(event)
 
 
+def test_a_terminal_shows_failures_without_locals_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "console")
+
+    def check(password: str) -> None:
+        raise ValueError(len(password))
+
+    try:
+        check("hunter" + str(2))
+    except ValueError:
+        logs.get_logger("test").exception("failed")
+    shown = capsys.readouterr().err
+    assert "ValueError: 7" in shown
+    assert "hunter2" not in shown
+
+
 def test_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("info", "json")
     logging.getLogger("library").warning("%s is odd", "this")
