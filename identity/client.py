@@ -25,6 +25,7 @@ type GrantType = Literal[
 ]
 type AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 
+CLIENT_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 SECRET_METHODS = frozenset({"client_secret_basic", "client_secret_post"})
 # Of these, a user is there to consent.
@@ -73,7 +74,7 @@ class Client(BaseModel):
         frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, validate_default=False
     )
 
-    client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    client_id: Annotated[str, Field(pattern=f"^{CLIENT_ID}$")]
     client_name: Annotated[str, Field(max_length=100), AfterValidator(_check_name)]
     application_type: Literal["web", "native"] = "web"
     grant_types: Annotated[Unrepeated[GrantType], Field(strict=False, min_length=1)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from identity import client_secrets
-from identity.client import Client, parse_client, to_metadata
+from identity.client import CLIENT_ID, Client, parse_client, to_metadata
 from identity.client_secrets import Secret
 from identity.secrets import new_secret
 from identity.statements import insert_into
@@ -201,6 +202,9 @@ class Clients:
         self._reads = {}
 
     async def _remember(self, client_id: str) -> _Remembered:
+        # Strangers write what they like here, also what no database can be asked about.
+        if not re.fullmatch(CLIENT_ID, client_id):
+            return _Remembered(None, (), 0)
         found = self._remembered.get(client_id)
         if found is not None and 0 <= self._clock() - found.read_time < STALENESS:
             return found

@@ -168,3 +168,19 @@ def test_insecure_transport_of_authlib_is_no_trap_on_loopback() -> None:
     """Authlib refuses http but for loopback; our URI comes of the issuer, never of the Host."""
     for issuer in ("http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:8080", ISSUER):
         assert Request("POST", issuer + "/token", [], headers={}).form == {}
+
+
+HOSTILE_IDS = ["a\0b", "\ud800", "a%00b", "%ED%A0%80", "ü", "", " ", "a" * 5000]
+
+
+async def test_whatever_is_written_for_a_client_id_is_an_invalid_client(provider: Provider) -> None:
+    """PostgreSQL cannot be asked about a NUL, and no database about a lone surrogate."""
+    for client_id in HOSTILE_IDS:
+        encoded = base64.b64encode(f"{client_id}:x".encode("utf-8", "surrogatepass")).decode()
+        by_basic = await ask(provider, {"Authorization": f"Basic {encoded}"})
+        unproven = assertion(sub=client_id, iss=client_id)
+        by_key = await ask(
+            provider, client_assertion_type=ASSERTION_TYPE, client_assertion=unproven
+        )
+        for refused in (by_basic, by_key):
+            assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
