@@ -129,6 +129,19 @@ async def test_a_proof_at_the_push_binds_the_code(provider: Provider) -> None:
     assert (await provider.redeem(code, headers={"DPoP": proof.sign()})).status_code == 200
 
 
+async def test_a_proof_at_the_push_must_show_the_key_that_the_request_names(
+    provider: Provider,
+) -> None:
+    """RFC 9449 §10.1: where both are there, they agree."""
+    proof, other = Proof.new(), Proof.new()
+    refused = await push(provider, "web", {"DPoP": proof.sign("/par")}, dpop_jkt=other.jkt)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_dpop_proof")
+    malformed = await push(provider, "web", {"DPoP": "x"}, dpop_jkt=other.jkt)
+    assert (malformed.status_code, malformed.json()["error"]) == (400, "invalid_dpop_proof")
+    agreed = await push(provider, "web", {"DPoP": proof.sign("/par")}, dpop_jkt=proof.jkt)
+    assert agreed.status_code == 201
+
+
 async def test_the_secrets_of_the_push_are_not_kept(provider: Provider) -> None:
     form = dict(request_for("poster"))
     response = await provider.http.post("/par", data={**form, "client_secret": "x" * 43})

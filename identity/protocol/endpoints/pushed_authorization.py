@@ -6,7 +6,7 @@ from authlib.consts import default_json_headers
 from authlib.oauth2.rfc6749 import Endpoint
 
 from identity.protocol.client_authentication import METHODS
-from identity.protocol.errors import InvalidRequestError
+from identity.protocol.errors import InvalidDpopProofError, InvalidRequestError
 from identity.protocol.request import Request
 from identity.protocol.sync import wait
 from identity.pushed_requests import LIFETIME_SECONDS, PushedRequests
@@ -46,7 +46,9 @@ class PushedAuthorizationEndpoint(Endpoint):
             for name, value in request.parameters
             if name not in _CREDENTIALS and name != "client_id"
         ]
-        if request.proofs and "dpop_jkt" not in request.form:
+        if request.proofs:
             jkt = wait(self.server.needs.proofs.check(request.proofs, request.method, request.uri))
-            sent.append(("dpop_jkt", jkt))
+            if request.form.get("dpop_jkt", jkt) != jkt:
+                raise InvalidDpopProofError("The dpop_jkt is not that of the DPoP proof's key.")
+            sent = [each for each in sent if each[0] != "dpop_jkt"] + [("dpop_jkt", jkt)]
         return [("client_id", client_id), *sent]
