@@ -23,4 +23,8 @@ def make_app(routes: Sequence[BaseRoute], *, https: bool, error_page: ErrorPage)
         Middleware(BodyLimit),
     ]
     handlers: dict[object, ExceptionHandler] = {HTTPException: unmatched(error_page)}
-    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
+    app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
+    # /login/ is no /login: that would be a 307, which takes the password along (RFC 9700 §4.12),
+    # to a URL made of the Host header.
+    app.router.redirect_slashes = False
+    return app

@@ -52,7 +52,7 @@ class Browser:
     """One browser. It stops where a redirection leads to another host: there a client waits."""
 
     def __init__(self, origin: str, **headers: str) -> None:
-        self._origin = origin
+        self.origin = origin
         headers = {"Accept": "text/html", **headers}
         self.http = httpx.AsyncClient(base_url=origin, headers=headers)
         # The pages that were shown, by their headlines.
@@ -75,7 +75,7 @@ class Browser:
     async def press(self, page: httpx.Response, button: str, **typed: str) -> httpx.Response:
         """Fill in and send the form that has the button."""
         form = next(form for form in forms_of(page) if button in form.buttons)
-        headers = {"Origin": self._origin, "Sec-Fetch-Site": "same-origin"}
+        headers = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
         sent = {**form.fields, **typed, **form.buttons[button]}
         url = urljoin(str(page.url), form.action)
         return await self._settle(await self.http.post(url, data=sent, headers=headers))
@@ -98,7 +98,7 @@ class Browser:
             if not response.has_redirect_location:
                 break
             location = urljoin(str(response.url), response.headers["location"])
-            if not location.startswith(f"{self._origin}/"):
+            if not location.startswith(f"{self.origin}/"):
                 return response
             response = await self.http.get(location)
         assert not response.has_redirect_location, "too many redirections"
