@@ -315,7 +315,7 @@ async def make_parts(
     return Parts(
         Foundations(
             settings=read,
-            issuer=ISSUER,
+            issuer=read.issuer or ISSUER,
             database=database,
             cipher=cipher,
             keys=keys,
