@@ -51,12 +51,15 @@ def test_a_page_is_shown_with_its_style_and_script(site: str, browse: Browse) ->
     assert colour == "rgb(187, 0, 0)"
 
 
-def test_text_has_a_font(site: str, browse: Browse) -> None:
+@pytest.mark.parametrize("family", ["sans-serif", "serif", "system-ui"])
+def test_text_is_in_a_font_for_reading(site: str, browse: Browse, family: str) -> None:
     page = browse()
     page.goto(f"{site}/good.html")
+    heading = page.locator("h1")
+    style = {"display": "inline", "fontFamily": family}
+    heading.evaluate("(heading, style) => { Object.assign(heading.style, style) }", style)
     widths = "text => ['i', 'W'].map(c => { text.textContent = c; return text.offsetWidth })"
-    page.locator("h1").evaluate("heading => heading.style.display = 'inline-block'")
-    narrow, wide = page.locator("h1").evaluate(widths)
+    narrow, wide = heading.evaluate(widths)
     assert 0 < narrow < wide
 
 
