@@ -71,6 +71,13 @@ def bodega_npm():
         sha256 = "b96ea9b13003036c801f52bee6f9b0314738f8432e5cb9d814c89f59292604ee",
         version = "8.2.1",
     )
+    npm_package(
+        name = "npm_axe_core",
+        build_file_content = "exports_files([\"axe.min.js\"])",
+        package = "axe-core",
+        sha256 = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745",
+        version = "4.14.1",
+    )
     for package, (version, sha256) in _MODULES.items():
         npm_package(
             name = "npm_" + package.replace("-", "_"),
