@@ -13,6 +13,12 @@ from identity.web.marks import PARAMETER
 SESSION = "__Host-bodega"
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """Of SQLite alone: the stores, and the pages of devices and log-outs, are tested on both."""
+    return sqlite_url
+
+
 async def ask(browser: Browser, client: str = "web", **parameters: str) -> Page:
     return await browser.open("/authorize", **request(client, **parameters))
 

@@ -1,5 +1,4 @@
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,7 @@ from identity.tests.browsing import Markup, Page
 from identity.tests.shop import BYE, Shop, request, shop_on
 from identity.tests.times import HandClock
 from identity.web import assets
-from runtime.database import open_database
-from runtime.migrate import upgrade
+from runtime.database import Database
 
 _POLICY = re.compile(
     r"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'( \S+)?;"
@@ -34,15 +32,9 @@ _SHAPES = [("edge", "card"), ("focus", "card"), ("focus", "page"), ("accent", "c
 
 
 @pytest.fixture
-async def shop(
-    sqlite_url: str, migrations: str, tmp_path: Path, clock: HandClock
-) -> AsyncIterator[Shop]:
-    """On SQLite alone: pages look the same on every database."""
-    await upgrade(sqlite_url, migrations)
-    database = await open_database(sqlite_url)
-    async with shop_on(database, tmp_path / "data", clock) as open_shop:
-        yield open_shop
-    await database.close()
+def database_url(sqlite_url: str) -> str:
+    """Of SQLite alone: pages look the same on every database."""
+    return sqlite_url
 
 
 async def every_page(shop: Shop) -> dict[str, Page]:
@@ -161,10 +153,8 @@ async def test_an_error_is_a_page_for_people_and_none_for_programs(shop: Shop) -
 
 
 async def test_too_many_requests_of_one_address_get_a_page(
-    sqlite_url: str, migrations: str, tmp_path: Path, clock: HandClock
+    database: Database, tmp_path: Path, clock: HandClock
 ) -> None:
-    await upgrade(sqlite_url, migrations)
-    database = await open_database(sqlite_url)
     async with shop_on(database, tmp_path, clock, address_rate=3) as shop:
         browser = shop.browser()
         statuses = [(await browser.open("/login")).status for _ in range(4)]
@@ -172,7 +162,6 @@ async def test_too_many_requests_of_one_address_get_a_page(
         assert browser.page is not None
         assert browser.page.title == "Too many requests"
         assert int(browser.page.response.headers["retry-after"]) == 1
-    await database.close()
 
 
 async def test_a_window_that_a_client_opened_can_come_back_to_it(shop: Shop) -> None:
