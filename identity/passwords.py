@@ -5,7 +5,10 @@ tries first. A password is normalised (NFKC), so that two keyboards type the sam
 """
 
 import asyncio
+import ctypes
 import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import CHEAPEST
 
 from identity.common_passwords import COMMON_PASSWORDS
-from runtime.errors import FieldViolation, InvalidArgument
+from runtime.errors import FieldViolation, InvalidArgument, ResourceExhausted
 
 LEAST_CHARACTERS = 8
 MOST_BYTES = 1024
@@ -23,6 +26,11 @@ MOST_BYTES = 1024
 MEMORY_KIB = 19 * 1024
 PASSES = 2
 AT_ONCE = 2
+# The last of so many is served within seconds.
+_MOST_UNFINISHED = 200
+# Of mallopt(3).
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGE = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +46,30 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher(PASSES, MEMORY_KIB, parallelism=1)
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        _let_memory_go()
+        self._pool = ThreadPoolExecutor(AT_ONCE, "argon2")
+        self._unfinished = 0
         self._nobodys: str | None = None
 
     async def hash(self, password: str) -> str:
         """Return what is stored of a password that `check_password` accepts."""
-        async with self._turn:
-            return await asyncio.to_thread(self._hasher.hash, to_bytes(password))
+        return await self._run(partial(self._hasher.hash, to_bytes(password)))
 
     async def verify(self, stored: str | None, password: str) -> Verified:
-        """Compare a password; where nothing is stored, take as long to say that it is wrong."""
-        async with self._turn:
-            return await asyncio.to_thread(partial(self._verify, stored, password))
+        """Compare a password; where nothing is stored, take as long to say that it is wrong.
+
+        ResourceExhausted where too many wait already.
+        """
+        return await self._run(partial(self._verify, stored, password))
+
+    async def _run[T](self, work: Callable[[], T]) -> T:
+        if self._unfinished >= _MOST_UNFINISHED:
+            raise ResourceExhausted("too many log-ins at once", reason="TOO_MANY_LOG_INS")
+        self._unfinished += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._unfinished -= 1
 
     def _verify(self, stored: str | None, password: str) -> Verified:
         plain = to_bytes(password)
@@ -71,6 +91,19 @@ class Passwords:
         if self._nobodys is None:
             self._nobodys = self._hasher.hash(b"nobody's")
         return self._nobodys
+
+
+def _let_memory_go() -> None:
+    """Have glibc return large blocks to the system when they are freed.
+
+    It would else learn from the first hash to keep 19 MiB for each thread. Fresh pages cost a hash
+    a half more time, which a log-in can afford and the server's memory cannot. Other C libraries
+    have no such function, nor that habit.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        mallopt(_M_TRIM_THRESHOLD, _LARGE)
 
 
 def cheap_passwords() -> Passwords:

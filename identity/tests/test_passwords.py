@@ -6,9 +6,10 @@ from threading import Lock
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
+from psutil import Process
 
 from identity.passwords import AT_ONCE, MOST_BYTES, Passwords, cheap_passwords, check_password
-from runtime.errors import InvalidArgument
+from runtime.errors import InvalidArgument, ResourceExhausted
 
 
 async def test_the_parameters_are_those_of_the_owasp() -> None:
@@ -98,6 +99,23 @@ async def test_only_so_many_are_hashed_at_once() -> None:
     passwords = Passwords(hasher)
     await asyncio.gather(*(passwords.hash("correct horse") for _ in range(20)))
     assert 1 <= hasher.most <= AT_ONCE
+
+
+async def test_a_flood_is_turned_away_before_it_piles_up() -> None:
+    passwords = cheap_passwords()
+    done = await asyncio.gather(
+        *(passwords.verify(None, "correct horse") for _ in range(300)), return_exceptions=True
+    )
+    refused = [one for one in done if isinstance(one, ResourceExhausted)]
+    assert 0 < len(refused) <= 100
+    assert not (await passwords.verify(None, "correct horse")).is_right
+
+
+async def test_a_hash_keeps_no_memory() -> None:
+    passwords = Passwords()
+    before = Process().memory_info().rss
+    await asyncio.gather(*(passwords.hash("correct horse") for _ in range(4)))
+    assert Process().memory_info().rss - before < 10 * 2**20
 
 
 @pytest.mark.parametrize(
