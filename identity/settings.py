@@ -1,7 +1,7 @@
 """The settings of the identity server and of its admin program."""
 
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -30,6 +30,17 @@ def check_issuer(value: str) -> str:
         raise ValueError("must be https://HOST[:PORT][/PATH] and nothing more")
     if value.endswith("/"):
         raise ValueError("must not end with a slash: tokens name the issuer to the letter")
+    return value
+
+
+def check_networks(value: str) -> str:
+    """Accept addresses or networks, comma-separated."""
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        try:
+            ip_network(part)
+        except ValueError:
+            message = f"{part}: must be an address or a network such as 10.0.0.0/8"
+            raise ValueError(message) from None
     return value
 
 
@@ -164,6 +175,7 @@ class AbuseSettings(Settings):
     )
     trusted_proxies: Annotated[
         str,
+        AfterValidator(check_networks),
         Field(
             description="addresses or networks, comma-separated, whose X-Forwarded-For is believed"
         ),

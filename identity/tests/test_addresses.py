@@ -1,6 +1,8 @@
 import pytest
+from pydantic import ValidationError
 
 from identity.addresses import ClientAddresses
+from identity.settings import AbuseSettings
 
 PROXIES = "10.0.0.0/8, 2001:db8:1::/48,127.0.0.1"
 
@@ -37,3 +39,9 @@ def test_with_no_proxy_nothing_is_believed() -> None:
 def test_what_is_no_network_is_refused() -> None:
     with pytest.raises(ValueError, match="nonsense"):
         ClientAddresses("10.0.0.0/8, nonsense")
+
+
+def test_the_server_does_not_start_with_what_is_no_network() -> None:
+    assert AbuseSettings(trusted_proxies=PROXIES).trusted_proxies == PROXIES
+    with pytest.raises(ValidationError, match="nonsense: must be an address or a network"):
+        AbuseSettings(trusted_proxies="10.0.0.0/8, nonsense")
