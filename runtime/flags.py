@@ -27,7 +27,7 @@ def load[S: BaseSettings](cls: type[S], argv: Sequence[str] | None = None) -> S:
 
 
 def settings_from[S: BaseSettings](
-    cls: type[S], parser: argparse.ArgumentParser, given: dict[str, object]
+    cls: type[S], parser: argparse.ArgumentParser, given: dict[str, Any]
 ) -> S:
     """Make the settings of the flags given, by field; exit with 2 as `load` does."""
     try:
