@@ -65,3 +65,11 @@ sys.addaudithook(watch)
 import MODULE
 print(json.dumps([str(path) for path in compiled]))
 """
+
+# The secret that the identity server made for the product worker at its first start.
+PRIVATE_FILE = """
+import json, os, stat
+with open("/data/clients/product-worker.secret") as file:
+    mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+    print(json.dumps({"mode": mode, "text": file.read().strip()}))
+"""

@@ -10,6 +10,8 @@ from bazel.image.testing.archive import Image, read_image
 from bazel.image.testing.podman import Podman, enter_private_network
 
 ADDRESS = "127.0.0.1:50051"
+ISSUER = "http://127.0.0.1:8080"
+SERVING = '"event": "serving"'
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,14 @@ def product(podman: Podman) -> Running:
 
 
 @pytest.fixture(scope="session")
+def identity(podman: Podman) -> Running:
+    archive = os.environ["IDENTITY_IMAGE"]
+    running = start(podman, archive, "identity.server", BODEGA_IDENTITY_ISSUER=ISSUER)
+    podman.read_until(running.container, SERVING)
+    return running
+
+
+@pytest.fixture(scope="session")
 def worker(podman: Podman, product: Running) -> Running:
     assert product.container
     archive = os.environ["PRODUCT_WORKER_IMAGE"]
@@ -65,7 +75,7 @@ def channel(product: Running) -> Iterator[grpc.Channel]:
         yield channel
 
 
-@pytest.fixture(params=["product", "worker"])
+@pytest.fixture(params=["identity", "product", "worker"])
 def running(request: pytest.FixtureRequest) -> Running:
     """Each of the images in turn."""
     found: Running = request.getfixturevalue(request.param)

@@ -50,7 +50,7 @@ def test_podman_knows_it_as_it_was_built(podman: Podman, running: Running) -> No
     assert f"sha256:{found['Id']}" == running.image.manifest["config"]["digest"]
     assert found["Config"]["User"] == "65532:65532"
     assert found["Config"]["Volumes"] == {"/data": {}}
-    assert found["Labels"]["org.opencontainers.image.title"].startswith("Bodega's product ")
+    assert found["Labels"]["org.opencontainers.image.title"].startswith("Bodega's ")
     assert found["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
 
 

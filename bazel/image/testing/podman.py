@@ -89,6 +89,24 @@ class Podman:
         """Run a Python program inside a container, and return the JSON that it prints."""
         return json.loads(self("exec", container, "/usr/bin/python3.14", "-c", program))
 
+    def read_until(self, container: str, text: str, times: int = 1) -> None:
+        """Read a container's log as it is written, until so many lines hold the text."""
+        with subprocess.Popen(  # noqa: S603
+            [*self._command, "logs", "--follow", container],
+            env=self._env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as following:
+            assert following.stdout is not None
+            read = []
+            for line in following.stdout:
+                read.append(line)
+                if sum(text in each for each in read) == times:
+                    following.kill()
+                    return
+        raise AssertionError(f"{text} was not said {times} times: {''.join(read)}")
+
     def inspect(self, image: str) -> Any:
         """Return what podman knows of an image."""
         return json.loads(self("image", "inspect", image))
