@@ -6,7 +6,8 @@ from typing import Any
 
 import grpc
 
-from runtime.call import Context, abort, current_call
+from runtime.abort import abort
+from runtime.call import Context, current_call
 from runtime.errors import ResourceExhausted, Unavailable
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler

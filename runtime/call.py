@@ -6,16 +6,16 @@ onward pays for one small object.
 
 import asyncio
 from contextvars import ContextVar
-from typing import Any, NoReturn
-
-import grpc
-from grpc import aio
+from typing import TYPE_CHECKING, Any
 
 from runtime.method import Method
 
+# Logs ask for the call in every process, and not all of them speak gRPC.
+if TYPE_CHECKING:
+    from grpc import aio
+
 type Context = aio.ServicerContext[Any, Any]
 type Headers = tuple[tuple[str, str], ...]
-type Trailers = tuple[tuple[str, str | bytes], ...]
 
 TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 
@@ -60,19 +60,3 @@ def remaining(context: Context) -> float | None:
     """Seconds until the deadline, the same on both engines."""
     seconds: float | None = context.time_remaining()
     return None if seconds is None or seconds > NO_DEADLINE else max(seconds, 0.0)
-
-
-async def abort(
-    context: Context,
-    code: grpc.StatusCode,
-    message: str,
-    trailers: Trailers = (),
-) -> NoReturn:
-    """End the RPC with a status; one that is dead already ends as cancelled.
-
-    grpcio would report each status that it cannot send, with a traceback.
-    """
-    try:
-        await context.abort(code, message, trailers)
-    except (aio.InternalError, aio.UsageError) as error:
-        raise asyncio.CancelledError from error

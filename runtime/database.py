@@ -9,7 +9,6 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from runtime import errors
-from runtime.postgres import PostgresDatabase
 from runtime.sqlite import SqliteDatabase
 
 
@@ -100,6 +99,9 @@ async def open_database(
             return SqliteDatabase.open(
                 parsed, busy_timeout=busy_timeout, max_waiting_writes=max_waiting_writes
             )
+        # asyncpg and SQLAlchemy's asyncio take 13 MB: only those pay who use PostgreSQL.
+        from runtime.postgres import PostgresDatabase  # noqa: PLC0415
+
         return await PostgresDatabase.open(parsed, pool_size=pool_size)
 
 

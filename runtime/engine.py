@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import grpc
-
 type ChannelOptions = Sequence[tuple[str, int | str]]
 
 
@@ -24,11 +22,6 @@ class TlsFiles:
 
     certificate: Path
     key: Path
-
-    def credentials(self) -> grpc.ServerCredentials:
-        """Read both files."""
-        pair = (self.key.read_bytes(), self.certificate.read_bytes())
-        return grpc.ssl_server_credentials([pair])
 
 
 def resolve(engine: Engine, *, tls: bool) -> Engine:

@@ -8,7 +8,8 @@ from google.rpc import status_pb2
 from grpc import aio
 
 from runtime import errors
-from runtime.call import Context, Trailers, abort
+from runtime.abort import Trailers, abort
+from runtime.call import Context
 from runtime.logs import get_logger
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler

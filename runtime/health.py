@@ -1,30 +1,19 @@
-"""grpc.health.v1, real: each service's check is asked again and again.
-
-https://github.com/grpc/grpc/blob/master/doc/health-checking.md
-"""
+"""Health that is real: each service's check is asked again and again."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import override
 
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-from runtime.call import Context
-from runtime.errors import NotFound, Unavailable
 from runtime.logs import get_logger
 
 type Check = Callable[[], Awaitable[None]]
 
 OVERALL = ""
-SERVING = health_pb2.HealthCheckResponse.SERVING
-NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 log = get_logger(__name__)
 
 
-class Health(health_pb2_grpc.HealthServicer):
+class Health:
     """The state of each service, and of the server as a whole under the name "".
 
     A check returns where its service can serve and raises where it cannot; one that takes
@@ -50,6 +39,21 @@ class Health(health_pb2_grpc.HealthServicer):
     def serving(self) -> bool:
         """Whether the server as a whole is ready for calls."""
         return self._serving[OVERALL]
+
+    @property
+    def services(self) -> Mapping[str, bool]:
+        """Whether each service is ready for calls, and the whole by the name ""."""
+        return self._serving
+
+    @property
+    def changed(self) -> asyncio.Event:
+        """Set once `services` is no longer what it was when this was read."""
+        return self._changed
+
+    @property
+    def draining(self) -> bool:
+        """Whether nothing will be ready any more."""
+        return self._draining
 
     def add_services(self, names: Iterable[str]) -> None:
         """Report on these too; one without a check serves for as long as the server does."""
@@ -102,47 +106,3 @@ class Health(health_pb2_grpc.HealthServicer):
             self._serving = serving
             self._changed.set()
             self._changed = asyncio.Event()
-
-    def _status(self, service: str) -> health_pb2.HealthCheckResponse.ServingStatus:
-        if service not in self._serving:
-            return SERVICE_UNKNOWN
-        return SERVING if self._serving[service] else NOT_SERVING
-
-    @override
-    async def Check(
-        self, request: health_pb2.HealthCheckRequest, _context: Context
-    ) -> health_pb2.HealthCheckResponse:
-        """Report on one service. NOT_FOUND where there is none of that name."""
-        status = self._status(request.service)
-        if status == SERVICE_UNKNOWN:
-            message = f"there is no service {request.service!r} here"
-            raise NotFound(message, reason="SERVICE_UNKNOWN")
-        return health_pb2.HealthCheckResponse(status=status)
-
-    @override
-    async def List(
-        self, _request: health_pb2.HealthListRequest, _context: Context
-    ) -> health_pb2.HealthListResponse:
-        """Report on all services."""
-        response = health_pb2.HealthListResponse()
-        for service in self._serving:
-            response.statuses[service].status = self._status(service)
-        return response
-
-    @override
-    async def Watch(
-        self, request: health_pb2.HealthCheckRequest, _context: Context
-    ) -> AsyncGenerator[health_pb2.HealthCheckResponse]:
-        """Report on one service now, at every change, and a last time when draining."""
-        last = None
-        while True:
-            changed = self._changed
-            status = self._status(request.service)
-            if status != last:
-                last = status
-                yield health_pb2.HealthCheckResponse(status=status)
-            if self._draining:
-                message = "the server is stopping"
-                raise Unavailable(message, reason="SERVER_STOPPING")
-            if changed is self._changed:
-                await changed.wait()

@@ -1,5 +1,6 @@
 """The two gRPC servers behind one API. Here alone they are imported: a client needs neither."""
 
+import grpc
 import pygrpc_native.aio
 from grpc import aio
 
@@ -19,4 +20,9 @@ def add_port(server: aio.Server, address: str, tls: TlsFiles | None) -> int:
     """Listen on the address and return the port. RuntimeError where it cannot be had."""
     if tls is None:
         return server.add_insecure_port(address)
-    return server.add_secure_port(address, tls.credentials())
+    return server.add_secure_port(address, _credentials(tls))
+
+
+def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
+    pair = (tls.key.read_bytes(), tls.certificate.read_bytes())
+    return grpc.ssl_server_credentials([pair])

@@ -1,8 +1,10 @@
 """An RPC as it is declared."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from google.protobuf.descriptor import MethodDescriptor
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import MethodDescriptor
 
 # Served beside our own services. They carry no policy of ours, and are open to anybody
 # who can connect: health by its purpose, the others while `introspection` is on.

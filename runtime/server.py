@@ -18,6 +18,7 @@ from runtime.chain import default_chain
 from runtime.endless import endless
 from runtime.engine import Engine, TlsFiles, resolve
 from runtime.health import Health
+from runtime.health_servicer import HealthServicer
 from runtime.in_flight import InFlight
 from runtime.logs import get_logger
 from runtime.main import StartError
@@ -141,7 +142,7 @@ class Server:
         self.health.add_services(own)
         self.add(
             health_pb2_grpc.add_HealthServicer_to_server,
-            self.health,
+            HealthServicer(self.health),
             health_pb2.DESCRIPTOR.services_by_name["Health"],
         )
         if not self._settings.introspection:

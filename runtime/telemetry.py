@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from runtime import logs
 from runtime.admin import admin_listener
 from runtime.settings import TelemetrySettings
-from runtime.tracing import TraceSource
+
+if TYPE_CHECKING:
+    from runtime.tracing import TraceSource
 
 
 @dataclass
@@ -33,6 +36,7 @@ async def telemetry(settings: TelemetrySettings, service: str) -> AsyncIterator[
         if settings.otlp_endpoint is not None:
             # Its import costs a fifth of a second and 7 MB: only those pay who trace.
             from runtime.otlp import tracer_provider  # noqa: PLC0415
+            from runtime.tracing import TraceSource  # noqa: PLC0415
 
             provider = tracer_provider(service, settings.otlp_endpoint)
             stack.push_async_callback(asyncio.to_thread, provider.shutdown)

@@ -1,5 +1,7 @@
 import asyncio
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -204,3 +206,33 @@ async def test_a_file_that_is_no_database_is_said(tmp_path: Path, package: Packa
     (tmp_path / "test.db").write_text("Bought: one mug\n" * 100)
     with pytest.raises(Unavailable, match=r"^cannot be opened: file is not a database$"):
         await prepare(f"sqlite:///{tmp_path}/test.db", package.name)
+
+
+async def test_a_file_is_named_after_its_revision(sqlite_url: str, package: Package) -> None:
+    (package.folder / "r0001.py").rename(package.folder / "r0007_shelves.py")
+    with pytest.raises(SchemaError, match=r"revision 0001 must be r0001_WORDS\.py"):
+        await upgrade(sqlite_url, package.name)
+
+
+async def test_alembic_is_imported_only_where_something_is_to_migrate(
+    sqlite_url: str, package: Package, root: Path
+) -> None:
+    await upgrade(sqlite_url, package.name)
+    program = (
+        "import asyncio, sys; from runtime.migrate import prepare; "
+        f"asyncio.run(prepare({sqlite_url!r}, {package.name!r})); "
+        "print('alembic' in sys.modules)"
+    )
+
+    def start() -> str:
+        path = os.pathsep.join([str(root), *sys.path])
+        command = [sys.executable, "-c", program]
+        env = os.environ | {"PYTHONPATH": path}
+        done = subprocess.run(  # noqa: S603
+            command, env=env, capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()[-1]
+
+    assert await asyncio.to_thread(start) == "False"
+    package.add("0002", ADD, after="0001")
+    assert await asyncio.to_thread(start) == "True"
