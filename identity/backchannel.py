@@ -4,12 +4,11 @@ import asyncio
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-import httpx
-
 from identity.audit import Outcome, audit
 from identity.client import Client
 from identity.clients import Clients
 from identity.logout_notices import LogoutNotices, Notice
+from identity.outgoing import Outgoing
 from identity.settings import is_loopback
 from identity.tokens import Tokens
 from runtime.errors import Transient
@@ -17,7 +16,6 @@ from runtime.logs import get_logger
 
 _log = get_logger(__name__)
 _AT_ONCE = 16
-_PATIENCE = timedelta(seconds=5)
 _POLL = timedelta(seconds=5)
 _FIRST_RETRY = timedelta(seconds=5)
 _LONGEST_RETRY = timedelta(hours=1)
@@ -26,25 +24,16 @@ _LONGEST_RETRY = timedelta(hours=1)
 class Backchannel:
     """Sends what is noted until each client has heard, each replica of us taking its share.
 
-    Only the URI that is registered for a client is asked, no redirection is followed, and nothing
-    of the answer but its status is read.
+    Only the URI that is registered for a client is asked.
     """
 
     def __init__(
-        self,
-        notices: LogoutNotices,
-        clients: Clients,
-        tokens: Tokens,
-        http: httpx.AsyncClient,
-        *,
-        patience: timedelta = _PATIENCE,
+        self, notices: LogoutNotices, clients: Clients, tokens: Tokens, http: Outgoing
     ) -> None:
-        """`http` comes from `open_http`; `patience` is how long a client has to answer."""
         self._notices = notices
         self._clients = clients
         self._tokens = tokens
         self._http = http
-        self._patience = patience.total_seconds()
         self._awake = asyncio.Event()
 
     def wake(self) -> None:
@@ -98,25 +87,7 @@ class Backchannel:
         if not may_be_asked(uri):
             return "uri"
         token = self._tokens.logout_token(client=client, user_id=notice.user_id, sid=notice.sid)
-        try:
-            async with asyncio.timeout(self._patience):
-                return await self._post(uri, token)
-        except TimeoutError, httpx.TimeoutException:
-            return "timeout"
-        except httpx.HTTPError, httpx.InvalidURL:
-            return "unreachable"
-
-    async def _post(self, uri: str, token: str) -> str | None:
-        headers = {"Accept-Encoding": "identity"}
-        form = {"logout_token": token}
-        async with self._http.stream("POST", uri, data=form, headers=headers) as response:
-            return None if response.status_code in {200, 204} else f"status {response.status_code}"
-
-
-def open_http() -> httpx.AsyncClient:
-    """Return a client that goes straight to where it is sent, and nowhere else."""
-    # The time is limited as a whole, where each is sent.
-    return httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=None)  # noqa: S113
+        return await self._http.post(uri, {"logout_token": token})
 
 
 def retry_delay(attempts: int) -> timedelta:

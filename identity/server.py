@@ -3,12 +3,12 @@
 import asyncio
 
 from identity.app import make_app
-from identity.backchannel import open_http
 from identity.clients import Clients
 from identity.clients_file import apply_clients_file
 from identity.http.serving import HttpServer, Listener
 from identity.key_cipher import open_cipher
 from identity.keys import SigningKeys
+from identity.outgoing import Outgoing
 from identity.parts import Foundations, Parts
 from identity.settings import IdentitySettings
 from identity.upkeep import purge_for_ever, purges_of_expired
@@ -22,7 +22,7 @@ from runtime.telemetry import telemetry
 
 async def serve(settings: IdentitySettings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    async with telemetry(settings, "identity") as told, open_http() as http:
+    async with telemetry(settings, "identity") as told, Outgoing() as http:
         listener = Listener(settings.listen)
         database = await open_migrated(settings, "identity.migrations")
         try:

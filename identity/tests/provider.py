@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from jwt.algorithms import ECAlgorithm
 
 from identity.app import make_app
-from identity.backchannel import open_http
 from identity.client import parse_client
 from identity.clients import Clients
 from identity.http.serving import HttpServer, Listener
 from identity.key_cipher import KeyCipher
 from identity.keys import SigningKeys
 from identity.model import Session, User
+from identity.outgoing import Outgoing
 from identity.parts import Foundations, Parts
 from identity.passwords import cheap_passwords
 from identity.resources import Resource, Resources
@@ -329,7 +329,7 @@ async def make_parts(
 @asynccontextmanager
 async def serving(parts: Parts, user: User, session: Session) -> AsyncIterator[Provider]:
     async with AsyncExitStack() as stack:
-        web = WebParts(parts, await stack.enter_async_context(open_http())).make_web()
+        web = WebParts(parts, await stack.enter_async_context(Outgoing())).make_web()
         routes = [*parts.protocol_routes(), *web.routes]
         app = make_app(routes, https=True, error_page=web.errors.page)
         server = HttpServer(app, Listener("127.0.0.1:0"), grace=timedelta(seconds=5))

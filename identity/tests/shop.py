@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 
 from identity.app import make_app
-from identity.backchannel import open_http
 from identity.client import parse_client
 from identity.clients import Clients
 from identity.http.serving import HttpServer, Listener
 from identity.key_cipher import KeyCipher
 from identity.keys import SigningKeys
 from identity.model import User
+from identity.outgoing import Outgoing
 from identity.parts import Foundations, Parts
 from identity.passwords import cheap_passwords
 from identity.resources import Resource, Resources
@@ -122,7 +122,7 @@ async def shop_on(
     users = parts.users = Users(database, cheap_passwords(), clock=clock)
     alice = await users.create(NewUser(username="alice", name="Alice <A>"), PASSWORD)
     bob = await users.create(NewUser(username="bob"), PASSWORD)
-    async with open_http() as outgoing:
+    async with Outgoing() as outgoing:
         pages = WebParts(parts, outgoing)
         web = pages.make_web()
         routes = [*parts.protocol_routes(), *web.routes]

@@ -9,8 +9,9 @@ import jwt
 import pytest
 from structlog.testing import capture_logs
 
-from identity.backchannel import Backchannel, may_be_asked, open_http, retry_delay
+from identity.backchannel import Backchannel, may_be_asked, retry_delay
 from identity.client import parse_client
+from identity.outgoing import Outgoing
 from identity.tests.browsing import ISSUER, Browser
 from identity.tests.shop import CALLBACK, Shop, request
 
@@ -200,13 +201,9 @@ async def test_an_answer_without_end_is_not_read(shop: Shop, receiver: Receiver)
 async def test_a_client_that_does_not_answer_is_left(shop: Shop, receiver: Receiver) -> None:
     await log_out(await used(shop, "web"))
     receiver.answer = None
-    async with open_http() as http:
+    async with Outgoing(patience=timedelta(milliseconds=50)) as http:
         impatient = Backchannel(
-            shop.pages.notices,
-            shop.parts.base.clients,
-            shop.parts.tokens,
-            http,
-            patience=timedelta(milliseconds=50),
+            shop.pages.notices, shop.parts.base.clients, shop.parts.tokens, http
         )
         with capture_logs() as logs:
             await impatient.tell_due()
@@ -227,7 +224,7 @@ async def test_what_a_replica_dropped_another_takes_up(shop: Shop, receiver: Rec
 async def test_replicas_share_what_is_to_be_told(shop: Shop, receiver: Receiver) -> None:
     for _ in range(8):
         await log_out(await used(shop, "web"))
-    async with open_http() as http:
+    async with Outgoing() as http:
         other = Backchannel(shop.pages.notices, shop.parts.base.clients, shop.parts.tokens, http)
         told = await asyncio.gather(
             *(each.tell_due() for each in (shop.pages.backchannel, other) for _ in range(3))

@@ -2,12 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
-import httpx
-
 from identity.backchannel import Backchannel
 from identity.consents import Consents
 from identity.lockout import Lockout
 from identity.logout_notices import LogoutNotices
+from identity.outgoing import Outgoing
 from identity.parts import Parts
 from identity.sessions import Sessions
 from identity.sign_out import SignOut
@@ -17,8 +16,7 @@ from identity.web.routes import Needs, Web, make_web
 class WebParts:
     """Sessions and what hangs on them, over the parts of the protocol."""
 
-    def __init__(self, parts: Parts, http: httpx.AsyncClient) -> None:
-        """`http` comes from `identity.backchannel.open_http`."""
+    def __init__(self, parts: Parts, http: Outgoing) -> None:
         base, settings = parts.base, parts.base.settings
         database, clock = base.database, base.clock
         self.sessions = Sessions(

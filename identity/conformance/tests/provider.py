@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 
 from identity.app import make_app
-from identity.backchannel import open_http
 from identity.client import parse_client
 from identity.clients import Clients
 from identity.http.serving import HttpServer, Listener
 from identity.key_cipher import KeyCipher
 from identity.keys import SigningKeys
 from identity.model import User
+from identity.outgoing import Outgoing
 from identity.parts import Foundations, Parts
 from identity.passwords import cheap_passwords
 from identity.resources import Resource, Resources
@@ -102,7 +102,7 @@ async def provider_on(
         PASSWORD,
     )
     base = await _foundations(database, clients, read, issuer, clock)
-    async with open_http() as outgoing:
+    async with Outgoing() as outgoing:
         parts = Parts(base)
         web = WebParts(parts, outgoing)
         pages = web.make_web()
