@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from identity.audit import Outcome, audit
 from identity.clients import Clients
 from identity.commands import clients, keys, tokens, users
 from identity.commands.command import Admin, Arguments, Command, Output
@@ -47,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         output = asyncio.run(_run(settings, arguments))
     except (StartError, errors.DomainError) as error:
+        command = " ".join(arguments.command.words)
+        audit("admin", Outcome.FAILURE, command=command, reason=_reason(error))
         parser.exit(_code(error), _complaint(parser.prog, error, as_json=arguments.as_json))
     print(json.dumps(output.data) if arguments.as_json else output.text)
 
@@ -75,8 +78,11 @@ def _complaint(program: str, error: StartError | errors.DomainError, *, as_json:
     if not as_json:
         lines = error.violations if isinstance(error, errors.InvalidArgument) else [error]
         return "".join(f"{program}: {line}\n" for line in lines)
-    reason = error.reason if isinstance(error, errors.DomainError) else "CANNOT_START"
-    return json.dumps({"error": reason, "message": str(error)}) + "\n"
+    return json.dumps({"error": _reason(error), "message": str(error)}) + "\n"
+
+
+def _reason(error: StartError | errors.DomainError) -> str:
+    return error.reason if isinstance(error, errors.DomainError) else "CANNOT_START"
 
 
 def _settings_given(arguments: Arguments) -> dict[str, object]:

@@ -16,7 +16,7 @@ from identity.key_store import KeyStore, KeyTable
 from identity.settings import KeySettings
 from runtime.clock import SECOND, Clock, Micros, now_micros
 from runtime.database import Database
-from runtime.errors import Unavailable
+from runtime.errors import DomainError, Unavailable
 from runtime.logs import get_logger
 from runtime.main import StartError
 
@@ -109,6 +109,8 @@ class SigningKeys:
                 f"--encryption-key-file: signing key {error}; give the file that this database was"
                 " used with before"
             ) from error
+        except DomainError as error:
+            raise StartError(f"--database: {error}") from error
         return keys
 
     def signer(self, algorithm: Algorithm | None = None) -> SigningKey:
@@ -187,7 +189,7 @@ class SigningKeys:
             await asyncio.sleep(self._poll.total_seconds())
             try:
                 await self.follow()
-            except (Unavailable, CannotDecryptError) as error:
+            except (DomainError, CannotDecryptError) as error:
                 _log.warning("signing keys cannot be followed", reason=str(error))
 
     def _wanted(self, table: KeyTable) -> list[Algorithm]:

@@ -10,15 +10,17 @@ from sqlalchemy import Connection, text
 
 from identity.algorithms import ALGORITHMS, Algorithm
 from identity.key_cipher import KeyCipher
+from identity.key_store import KeyStore
 from identity.keys import SigningKeys
 from identity.settings import KeySettings
 from identity.tests.counting import CountingDatabase
 from identity.tests.times import HandClock
 from runtime.clock import SECOND
 from runtime.database import Database, open_database
-from runtime.errors import Unavailable
+from runtime.errors import DomainError, ResourceExhausted, Unavailable
 from runtime.main import StartError
 from runtime.migrate import upgrade
+from runtime.testing.waiting import eventually
 
 CIPHER = KeyCipher([bytes(32)])
 TOKEN_LIFETIME = timedelta(minutes=10)
@@ -300,3 +302,48 @@ async def test_a_longer_token_lifetime_reaches_the_keys_that_are_there(
         lambda c: c.execute(text("SELECT token_lifetime FROM signing_keys")).scalar_one()
     )
     assert lifetime == 5 * 3600 * SECOND
+
+
+class DatabaseThatIsAway:
+    """Fails every read as a database does that is gone, or too busy."""
+
+    dialect = "sqlite"
+
+    def __init__(self, error: DomainError) -> None:
+        self._error = error
+        self.asked = 0
+
+    async def read[T](self, work: Callable[[Connection], T], *, snapshot: bool = True) -> T:  # noqa: ARG002
+        self.asked += 1
+        raise self._error
+
+    async def write[T](self, work: Callable[[Connection], T]) -> T:  # noqa: ARG002
+        raise self._error
+
+    async def check(self) -> None:
+        raise self._error
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unavailable("gone", reason="DATABASE_AWAY"),
+        ResourceExhausted("busy", reason="TOO_MANY_WRITES"),
+    ],
+)
+async def test_a_database_that_is_away_is_asked_again_and_stops_a_start(
+    clock: HandClock, error: DomainError
+) -> None:
+    away = DatabaseThatIsAway(error)
+    settings = KeySettings.model_validate({"key_poll": "10ms"})
+    with pytest.raises(StartError, match=f"--database: {error}"):
+        await SigningKeys.open(away, CIPHER, settings, token_lifetime=TOKEN_LIFETIME, clock=clock)
+    keys = SigningKeys(KeyStore(away), CIPHER, settings, clock=clock)
+    following = asyncio.create_task(keys.follow_for_ever())
+    await eventually(lambda: away.asked > 3)
+    assert not following.done()
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
