@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from starlette.requests import Request as HttpRequest
 from starlette.routing import BaseRoute
@@ -100,6 +101,8 @@ class Parts:
         self.proofs = DpopProofs(self.jtis, clock)
         self.presented = PresentedTokens(self.tokens, self.grants, self.refresh_tokens, clock)
         self.addresses = ClientAddresses(settings.trusted_proxies)
+        # To parse an address takes as long as to verify a token; clients come again.
+        self._address = lru_cache(1024)(lambda peer, *hops: self.addresses.of(peer, hops))
         self.server = AuthorizationServer(self._needs())
         self.authorization = Authorization(
             self.server,
@@ -122,7 +125,7 @@ class Parts:
     def address_of(self, http: HttpRequest) -> str:
         """Return the address that answers for a request."""
         peer = None if http.client is None else http.client.host
-        return self.addresses.of(peer, http.headers.getlist("x-forwarded-for"))
+        return self._address(peer, *http.headers.getlist("x-forwarded-for"))
 
     def _needs(self) -> Needs:
         base, settings = self.base, self.base.settings
