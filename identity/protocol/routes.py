@@ -1,9 +1,11 @@
 """The routes that clients call."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,6 +20,22 @@ from identity.protocol.sync import run
 from identity.resources import Resources
 
 _FORM = "application/x-www-form-urlencoded"
+
+_READ = ("GET", "OPTIONS")
+_WRITE = ("POST", "OPTIONS")
+
+# Clients may be pages of any origin. No cookie is read here, so nothing comes along with a page's
+# request but what the page has already: its code and verifier, its token, its key.
+_ANY_ORIGIN = [
+    Middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "dpop"],
+        expose_headers=["www-authenticate"],
+        max_age=3600,
+    )
+]
 
 # Long enough to spare a client a request, short enough that a change is noticed.
 _METADATA_MAX_AGE_SECONDS = 300
@@ -37,21 +55,22 @@ def protocol_routes(
     issuer = server.needs.issuer
     prefix = urlsplit(issuer).path
 
-    def post(name: str, handler: Handler) -> Route:
-        return _route(issuer, PATHS[name], handler, address_of, ["POST"])
+    def route(name: str, handler: Handler, *methods: str) -> Route:
+        return _route(issuer + PATHS[name], handler, address_of, methods or ("POST",))
 
     return [
         *_metadata_routes(issuer, resources),
-        Route(prefix + PATHS["jwks_uri"], _jwks(keys)),
-        post("token_endpoint", _sync(server.create_token_response)),
-        post("introspection_endpoint", _endpoint(server, "introspection")),
-        post("revocation_endpoint", _endpoint(server, "revocation")),
-        post("device_authorization_endpoint", _endpoint(server, "device_authorization")),
-        post(
+        Route(prefix + PATHS["jwks_uri"], _jwks(keys), methods=_READ, middleware=_ANY_ORIGIN),
+        route("token_endpoint", _sync(server.create_token_response), *_WRITE),
+        route("introspection_endpoint", _endpoint(server, "introspection")),
+        route("revocation_endpoint", _endpoint(server, "revocation"), *_WRITE),
+        route("device_authorization_endpoint", _endpoint(server, "device_authorization")),
+        route(
             "pushed_authorization_request_endpoint",
             _endpoint(server, "pushed_authorization_request"),
+            *_WRITE,
         ),
-        _route(issuer, PATHS["userinfo_endpoint"], userinfo.answer, address_of, ["GET", "POST"]),
+        route("userinfo_endpoint", userinfo.answer, "GET", *_WRITE),
     ]
 
 
@@ -70,11 +89,7 @@ def _endpoint(server: AuthorizationServer, name: str) -> Handler:
     return handle
 
 
-def _route(
-    issuer: str, path: str, handler: Handler, address_of: AddressOf, methods: list[str]
-) -> Route:
-    uri = issuer + path
-
+def _route(uri: str, handler: Handler, address_of: AddressOf, methods: Sequence[str]) -> Route:
     async def endpoint(http: HttpRequest) -> Response:
         try:
             answer = await handler(await _read(http, uri, address_of))
@@ -83,7 +98,8 @@ def _route(
             answer = Answer(status, body, dict(headers))
         return Response(json.dumps(answer.body), answer.status, answer.headers)
 
-    return Route(urlsplit(uri).path, endpoint, methods=methods)
+    middleware = _ANY_ORIGIN if "OPTIONS" in methods else []
+    return Route(urlsplit(uri).path, endpoint, methods=methods, middleware=middleware)
 
 
 async def _read(http: HttpRequest, uri: str, address_of: AddressOf) -> Request:
@@ -128,7 +144,7 @@ def _metadata_routes(issuer: str, resources: Resources) -> list[Route]:
     path = urlsplit(issuer).path
     names = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
     return [
-        Route(each, document)
+        Route(each, document, methods=_READ, middleware=_ANY_ORIGIN)
         for name in names
         for each in dict.fromkeys((name + path, path + name))
     ]

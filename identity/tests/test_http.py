@@ -168,6 +168,22 @@ async def test_only_the_methods_that_are_there(provider: Provider) -> None:
     assert (head.status_code, head.content) == (200, b"")
 
 
+async def test_pages_of_any_origin_may_be_clients_but_none_is_trusted(provider: Provider) -> None:
+    origin = {"Origin": "https://spa.example.com"}
+    for path in ("/.well-known/openid-configuration", "/jwks", "/token", "/userinfo", "/revoke"):
+        asks = {**origin, "Access-Control-Request-Method": "POST"}
+        asks["Access-Control-Request-Headers"] = "dpop,authorization"
+        preflight = await provider.http.options(path, headers=asks)
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in preflight.headers
+    answer = await provider.http.post("/token", headers=origin)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    for path in ("/introspect", "/login", "/authorize", "/consent"):
+        answer = await provider.http.get(path, headers=origin)
+        assert "access-control-allow-origin" not in answer.headers
+
+
 async def _breaks(_request: Request) -> Response:
     raise RuntimeError("the secret is hunter2")
 
