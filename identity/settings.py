@@ -9,7 +9,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from runtime.database_settings import DatabaseSettings, DatabaseUrl, default_database
-from runtime.settings import Address, Duration, Settings, SettingsConfigDict, TelemetrySettings
+from runtime.settings import (
+    Address,
+    Duration,
+    MonitoringSettings,
+    Settings,
+    SettingsConfigDict,
+)
 from runtime.state_folder import state_folder
 
 
@@ -183,7 +189,7 @@ class AbuseSettings(Settings):
 
 
 class IdentitySettings(
-    StoreSettings, KeySettings, LifetimeSettings, AbuseSettings, TelemetrySettings
+    StoreSettings, KeySettings, LifetimeSettings, AbuseSettings, MonitoringSettings
 ):
     """Identity server: OAuth 2.0 and OpenID Connect, over HTTP."""
 

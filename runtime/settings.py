@@ -18,6 +18,7 @@ from runtime.flags import load, program_name
 __all__ = [
     "Address",
     "Duration",
+    "MonitoringSettings",
     "ServerSettings",
     "Settings",
     "SettingsConfigDict",
@@ -114,23 +115,13 @@ class ServerSettings(Settings):
         return self
 
 
-class TelemetrySettings(Settings):
+class MonitoringSettings(Settings):
     """Watching."""
 
     metrics_listen: Annotated[
         Address | None,
         Field(description="address of /metrics, /healthz and /readyz; off: not served"),
     ] = None
-    otlp_endpoint: Annotated[
-        str | None,
-        Field(
-            pattern="^https?://.+",
-            description="OTLP/gRPC collector, for example http://127.0.0.1:4317; unset: no traces",
-        ),
-    ] = None
-    trace_ratio: Annotated[
-        float, Field(ge=0, le=1, description="share of the traces begun here that are recorded")
-    ] = 0.01
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Field(description="least level that is logged"),
@@ -145,3 +136,18 @@ class TelemetrySettings(Settings):
     def _off_is_none(cls, value: object) -> object:
         """Let whoever starts a program that has a default turn it off."""
         return None if value == "off" else value
+
+
+class TelemetrySettings(MonitoringSettings):
+    """Tracing."""
+
+    otlp_endpoint: Annotated[
+        str | None,
+        Field(
+            pattern="^https?://.+",
+            description="OTLP/gRPC collector, for example http://127.0.0.1:4317; unset: no traces",
+        ),
+    ] = None
+    trace_ratio: Annotated[
+        float, Field(ge=0, le=1, description="share of the traces begun here that are recorded")
+    ] = 0.01

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runtime import logs
 from runtime.admin import admin_listener
-from runtime.settings import TelemetrySettings
+from runtime.settings import MonitoringSettings, TelemetrySettings
 
 if TYPE_CHECKING:
     from runtime.tracing import TraceSource
@@ -28,12 +28,15 @@ class Telemetry:
 
 
 @asynccontextmanager
-async def telemetry(settings: TelemetrySettings, service: str) -> AsyncIterator[Telemetry]:
-    """Set up telemetry for the process; flush it when the block ends."""
+async def telemetry(settings: MonitoringSettings, service: str) -> AsyncIterator[Telemetry]:
+    """Set up telemetry for the process; flush it when the block ends.
+
+    Traces are for those whose settings have them: TelemetrySettings.
+    """
     logs.configure(settings.log_level, settings.log_format)
     made = Telemetry()
     async with AsyncExitStack() as stack:
-        if settings.otlp_endpoint is not None:
+        if isinstance(settings, TelemetrySettings) and settings.otlp_endpoint is not None:
             # Its import costs a fifth of a second and 7 MB: only those pay who trace.
             from runtime.otlp import tracer_provider  # noqa: PLC0415
             from runtime.tracing import TraceSource  # noqa: PLC0415
