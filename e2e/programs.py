@@ -54,12 +54,14 @@ for root in ("/usr/lib/python3.14/lib-dynload", "/usr/local/lib/python3.14/dist-
 print(json.dumps({"loaded": loaded, "failed": failed}))
 """
 
-# The files that Python compiles while it imports MODULE.
+# The files that Python compiles while it imports MODULE; anyio reads its own, which is no matter.
 COMPILED = """
 import json, sys
 compiled = []
 def watch(event, arguments):
-    if event == "compile" and str(arguments[1]).endswith(".py"):
+    if event != "compile" or not str(arguments[1]).endswith(".py"):
+        return
+    if sys._getframe(1).f_code.co_filename.startswith("<frozen importlib"):
         compiled.append(arguments[1])
 sys.addaudithook(watch)
 import MODULE
