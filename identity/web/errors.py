@@ -18,9 +18,9 @@ class Problem:
 
 _PROBLEMS = {
     400: Problem(
-        "We cannot go on",
-        "Something is wrong with what the application that sent you here asked for."
-        " Go back to it and try again.",
+        "This request was refused",
+        "The application that sent you here is not set up rightly, or asked too late."
+        " Nothing was shared with it.",
     ),
     403: Problem(
         "This form is no longer good",
