@@ -4,7 +4,7 @@ import asyncio
 import re
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,15 @@ class Load:
     rate: float
     succeeded: int
     data_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An HTTP request to make again and again: a POST of the file `body`, a GET without one."""
+
+    path: str
+    body: Path | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Call(NamedTuple):
@@ -61,12 +70,39 @@ async def h2load(
     Raises WrongResultError unless all of them were answered with HTTP status 200. The status of
     the RPC stands in the trailers, which h2load does not read: the caller asks the server.
     """
-    process = await asyncio.create_subprocess_exec(
+    return await _load(
         program,
+        call.path,
+        requests,
         *(f"--requests={requests}", f"--clients={clients}", f"--max-concurrent-streams={streams}"),
         *("--header=content-type: application/grpc", "--header=te: trailers"),
         f"--data={call.body}",
         f"http://{address}{call.path}",
+    )
+
+
+async def h2load_forms(
+    program: Path, address: str, form: Form, *, requests: int, clients: int
+) -> Load:
+    """Make the requests over `clients` connections of HTTP/1.1, one at a time on each.
+
+    Raises WrongResultError unless all of them were answered with an HTTP status 2xx.
+    """
+    return await _load(
+        program,
+        form.path,
+        requests,
+        *("--h1", f"--requests={requests}", f"--clients={clients}"),
+        *(f"--header={name}: {value}" for name, value in form.headers.items()),
+        *(() if form.body is None else (f"--data={form.body}",)),
+        f"http://{address}{form.path}",
+    )
+
+
+async def _load(program: Path, path: str, requests: int, *flags: str) -> Load:
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *flags,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -79,7 +115,7 @@ async def h2load(
             process.kill()
             await process.wait()
     load = parse(output.decode(errors="replace"))
-    check_equal(f"h2load {call.path}: requests that succeeded", load.succeeded, requests)
+    check_equal(f"h2load {path}: requests that succeeded", load.succeeded, requests)
     return load
 
 

@@ -20,6 +20,7 @@ from bench import report
 from bench.benchmark import Options, WrongResultError
 from bench.benchmarks import (
     get_product,
+    identity,
     import_products,
     memory,
     start,
@@ -35,6 +36,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "import_products": import_products,
     "stream_products": stream_products,
     "memory": memory,
+    "identity": identity,
     "worker_file": worker_file,
     "start": start,
 }
@@ -77,7 +79,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--seconds",
         type=_seconds,
         default=2.0,
-        help="how long each side is under load in each round of get_product (default: 2)",
+        help="how long a side of get_product or identity is under load in a round (default: 2)",
     )
     parser.add_argument(
         "--json", type=_path, metavar="FILE", help="write all figures to a file too"

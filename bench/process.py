@@ -17,6 +17,10 @@ from bench.benchmark import WrongResultError
 START_SECONDS = 60
 STOP_SECONDS = 30
 
+_ROOT = Path(__file__).absolute().parents[1]
+# Set by the stub of our own py_binary.
+_OUR_IMPORTS = frozenset({"PYTHONPATH", "PYTHONSAFEPATH", "RUNFILES_DIR", "RUNFILES_MANIFEST_FILE"})
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -43,10 +47,12 @@ async def listening(module: str, *flags: str) -> AsyncIterator[Process]:
 
     Raises WrongResultError where it ends before it serves, or not as it should.
     """
+    command, environment = program(module)
     # A session of its own: Ctrl-C is for the benchmark, which then stops its servers.
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *flags),
-        env=default_environment(),
+        *command,
+        *flags,
+        env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
@@ -66,6 +72,19 @@ async def listening(module: str, *flags: str) -> AsyncIterator[Process]:
             await reading
     if code != 0:
         raise WrongResultError(f"{module} ended with {code}:\n{b''.join(log).decode()}")
+
+
+def program(module: str, root: Path = _ROOT) -> tuple[list[str], dict[str, str]]:
+    """Return the command of a module's program, and its environment.
+
+    A binary among the runfiles is run as users run it: with its own imports and no others, which
+    its memory depends on. Where there is none, the module is run with our own.
+    """
+    binary = root / module.replace(".", "/")
+    environment = default_environment()
+    if not binary.is_file():
+        return [sys.executable, "-m", module], environment
+    return [str(binary)], {k: v for k, v in environment.items() if k not in _OUR_IMPORTS}
 
 
 def default_environment() -> dict[str, str]:

@@ -1,7 +1,10 @@
+import sys
+from pathlib import Path
+
 import pytest
 
 from bench.benchmark import WrongResultError
-from bench.process import default_environment, listening, serving_address
+from bench.process import default_environment, listening, program, serving_address
 
 
 def test_the_line_that_says_where_a_server_serves_is_found() -> None:
@@ -22,3 +25,23 @@ async def test_settings_of_the_services_do_not_reach_the_servers(
     monkeypatch.setenv("BODEGA_PRODUCT_ENGINE", "grpcio")
     monkeypatch.setenv("GRPC_VERBOSITY", "debug")
     assert not {"BODEGA_PRODUCT_ENGINE", "GRPC_VERBOSITY"} & default_environment().keys()
+
+
+def test_a_binary_is_run_with_its_own_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "ours")
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "shelf" / "server").touch()
+    command, environment = program("shelf.server", tmp_path)
+    assert command == [str(tmp_path / "shelf" / "server")]
+    assert "PYTHONPATH" not in environment
+
+
+def test_a_module_that_is_no_binary_is_run_with_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "ours")
+    command, environment = program("shelf.server", tmp_path)
+    assert command == [sys.executable, "-m", "shelf.server"]
+    assert environment["PYTHONPATH"] == "ours"
