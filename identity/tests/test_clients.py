@@ -99,7 +99,11 @@ async def test_made_up_names_do_not_fill_the_memory(clients: Clients) -> None:
     assert len(clients._remembered) == 2048
 
 
-@pytest.mark.parametrize("secret", ["", "x", "\udc80", "\0", "é" * 100])
+@pytest.mark.parametrize(
+    "secret",
+    ["", "x", "\udc80", "\0", "é" * 100],
+    ids=["empty", "short", "surrogate", "nul", "not ASCII"],
+)
 async def test_no_other_secret_is_right(clients: Clients, secret: str) -> None:
     await clients.put(service(), source="admin")
     assert not await clients.has_secret("service", secret)
