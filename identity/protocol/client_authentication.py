@@ -89,11 +89,13 @@ class ClientAuthenticators:
             return None
         _same_client(request, client_id)
         client = query_client(client_id)
-        if client is None or not self._is_signed(client, assertion):
+        # The endpoint itself may be meant too (RFC 9126 §2).
+        audiences = [*self._audiences, request.uri]
+        if client is None or not self._is_signed(client, assertion, audiences):
             return None
         return client
 
-    def _is_signed(self, client: OAuthClient, assertion: str) -> bool:
+    def _is_signed(self, client: OAuthClient, assertion: str, audiences: Sequence[str]) -> bool:
         """Whether one of the client's keys signed the assertion, and nobody has used it yet."""
         client_id, now = client.registered.client_id, self._clock()
         header = jwts.header_of(assertion) or {}
@@ -104,7 +106,7 @@ class ClientAuthenticators:
                 assertion,
                 jwk,
                 required=("iss", "sub", "aud", "exp", "jti"),
-                audience=self._audiences,
+                audience=audiences,
                 issuer=client_id,
             )
             if claims is None or claims["sub"] != client_id or not isinstance(claims["jti"], str):

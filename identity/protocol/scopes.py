@@ -38,13 +38,9 @@ class Scopes:
             allowed = set(client.scopes) if user else set(client.scopes) - OIDC_SCOPES.keys()
             if not allowed.issuperset(asked):
                 raise InvalidScopeError
-        for resource in resources:
-            if not self._resources.knows(resource):
-                raise InvalidTargetError("The resource is unknown.")
-        reach = self._narrowed(asked, tuple(dict.fromkeys(resources)))
-        if not reach.scopes:
+        if not asked:
             raise InvalidScopeError
-        return reach
+        return self._narrowed(asked, tuple(dict.fromkeys(resources)))
 
     def within(
         self,
@@ -56,10 +52,12 @@ class Scopes:
 
         `granted` are the resources that the grant is for; empty: wherever its scopes go.
         """
-        for resource in asked:
-            if not self._resources.knows(resource) or (granted and resource not in granted):
-                raise InvalidTargetError("The resource was not granted.")
-        return self._narrowed(tuple(scopes), tuple(dict.fromkeys(asked)) or tuple(granted))
+        if granted and not set(asked) <= set(granted):
+            raise InvalidTargetError("The resource was not granted.")
+        if asked:
+            return self._narrowed(tuple(scopes), tuple(dict.fromkeys(asked)))
+        kept = self._kept(tuple(scopes), tuple(granted))
+        return Reach(kept, self._resources.audience(kept) if granted else ())
 
     def audience(self, reach: Reach) -> tuple[str, ...]:
         """Return the `aud` of a token: who owns its scopes; of OpenID's own, we."""
@@ -68,5 +66,13 @@ class Scopes:
         return self._resources.audience(reach.scopes) or (self._issuer,)
 
     def _narrowed(self, scopes: tuple[str, ...], resources: tuple[str, ...]) -> Reach:
-        kept = self._resources.narrow(scopes, resources) if resources else scopes
-        return Reach(kept, resources)
+        """Narrow the scopes to the resources; each of those must own one of them.
+
+        Else a token would be good at a resource of which the client may do nothing.
+        """
+        if not set(resources) <= set(self._resources.audience(scopes)):
+            raise InvalidTargetError("No scope of the resource is asked for.")
+        return Reach(self._kept(scopes, resources), resources)
+
+    def _kept(self, scopes: tuple[str, ...], resources: tuple[str, ...]) -> tuple[str, ...]:
+        return self._resources.narrow(scopes, resources) if resources else scopes

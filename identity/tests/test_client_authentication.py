@@ -104,6 +104,18 @@ async def test_private_key_jwt_is_checked_by_pyjwt(provider: Provider) -> None:
             client_assertion=assertion(aud=audience),
         )
         assert response.status_code == 200, response.text
+    told = await provider.http.post(
+        "/introspect",
+        data={
+            "token": "x",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": assertion(aud=ISSUER + "/introspect"),
+        },
+    )
+    assert told.status_code == 200
+    elsewhere = assertion(aud=ISSUER + "/introspect")
+    form = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": elsewhere}
+    assert (await ask(provider, **form)).status_code == 401
 
 
 async def test_an_assertion_is_good_once(provider: Provider) -> None:

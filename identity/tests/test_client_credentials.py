@@ -64,6 +64,17 @@ async def test_an_unknown_resource_is_an_invalid_target(provider: Provider) -> N
     assert (response.status_code, response.json()["error"]) == (400, "invalid_target")
 
 
+async def test_a_resource_of_which_no_scope_is_asked_for_is_an_invalid_target(
+    provider: Provider,
+) -> None:
+    for client_id, scope in (("service", "orders.read"), ("api", "stock.read")):
+        target = STOCK if client_id == "service" else ORDERS
+        response = await provider.token(
+            client_id, grant_type="client_credentials", scope=scope, resource=target
+        )
+        assert (response.status_code, response.json()["error"]) == (400, "invalid_target")
+
+
 async def test_a_client_without_the_grant_is_unauthorized(provider: Provider) -> None:
     response = await provider.token("web", grant_type="client_credentials")
     assert (response.status_code, response.json()["error"]) == (400, "unauthorized_client")

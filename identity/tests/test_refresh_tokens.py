@@ -106,6 +106,9 @@ async def test_fewer_scopes_may_be_asked_for_and_the_grant_keeps_all(provider: P
     assert "id_token" not in second
     third = (await provider.refresh(second["refresh_token"], resource=ORDERS)).json()
     assert third["scope"] == "openid orders.read"
+    fewer = {"scope": "openid orders.read", "resource": STOCK}
+    nothing_there = await provider.refresh(third["refresh_token"], **fewer)
+    assert nothing_there.json()["error"] == "invalid_target"
 
 
 async def test_an_unknown_token_is_an_invalid_grant(provider: Provider) -> None:
