@@ -7,12 +7,13 @@
 - `own_postgres_server`: a server of the test's own, which it may stop.
 """
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from runtime.database import Database, open_database
+from runtime.database import Database, open_database, parse_url
 from runtime.migrate import upgrade
 from runtime.testing.postgres_server import PostgresServer
 
@@ -57,11 +58,57 @@ def migrations() -> str | None:
     return None
 
 
+class Migrated:
+    """Fills databases with a schema, which is migrated once and copied from then on."""
+
+    def __init__(self, request: pytest.FixtureRequest, folder: Path) -> None:
+        self._request = request
+        self._folder = folder
+        self._originals: dict[tuple[str, str], str] = {}
+
+    async def fill(self, url: str, migrations: str) -> None:
+        """Give an empty database the schema."""
+        kind = parse_url(url).drivername
+        original = self._originals.get((kind, migrations))
+        if original is None:
+            original = self._empty(kind, migrations)
+            await upgrade(original, migrations)
+            self._originals[kind, migrations] = original
+        if kind == "postgresql":
+            self._server().copy_database(original, url)
+        else:
+            _copy_file(original, url)
+
+    def _empty(self, kind: str, migrations: str) -> str:
+        if kind == "postgresql":
+            return self._server().create_database()
+        return f"sqlite:///{self._folder}/{migrations}.db"
+
+    def _server(self) -> PostgresServer:
+        """Return the server, which is there: a test that needs none starts none."""
+        server: PostgresServer = self._request.getfixturevalue("postgres_server")
+        return server
+
+
+def _copy_file(source: str, target: str) -> None:
+    path = Path(parse_url(target).database or "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(parse_url(source).database or "", path)
+
+
+@pytest.fixture(scope="session")
+def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Migrated:
+    """Fill databases with a schema."""
+    return Migrated(request, tmp_path_factory.mktemp("migrated"))
+
+
 @pytest.fixture
-async def database(database_url: str, migrations: str | None) -> AsyncIterator[Database]:
+async def database(
+    database_url: str, migrations: str | None, migrated: Migrated
+) -> AsyncIterator[Database]:
     """Open a database of either kind, closed after the test."""
     if migrations is not None:
-        await upgrade(database_url, migrations)
+        await migrated.fill(database_url, migrations)
     opened = await open_database(database_url)
     yield opened
     await opened.close()

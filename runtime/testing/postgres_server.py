@@ -12,6 +12,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO
 
+from sqlalchemy import make_url
+
 # Fast, and good enough: no test's data need outlive the machine.
 _SETTINGS = (
     "fsync=off",
@@ -87,6 +89,18 @@ class PostgresServer:
         name = f"test_{next(self._numbers)}"
         self._run("createdb", f"--host={self._folder}", "--username=test", name)
         return f"postgresql://test@/{name}?host={self._folder}"
+
+    def copy_database(self, source: str, target: str) -> None:
+        """Make one database, of which nobody uses either, a copy of another; both by URL."""
+        source_name, target_name = (make_url(url).database for url in (source, target))
+        self._run(
+            "psql",
+            f"--host={self._folder}",
+            "--username=test",
+            "--dbname=postgres",
+            f"--command=DROP DATABASE {target_name}",
+            f"--command=CREATE DATABASE {target_name} TEMPLATE {source_name} STRATEGY file_copy",
+        )
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(  # noqa: S603  (the toolchain's own program)
