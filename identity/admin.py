@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from identity.audit import Outcome, audit
-from identity.clients import Clients
+from identity.clients.clients import Clients
 from identity.commands import clients, keys, tokens, users
 from identity.commands.command import Admin, Arguments, Command, Output
 from identity.settings import AdminSettings

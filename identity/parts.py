@@ -7,15 +7,20 @@ from functools import lru_cache
 from starlette.requests import Request as HttpRequest
 from starlette.routing import BaseRoute
 
-from identity.addresses import ClientAddresses
-from identity.clients import Clients
-from identity.codes import Codes
-from identity.devices import Devices
-from identity.grants import Grants
-from identity.key_cipher import KeyCipher
-from identity.key_lifecycle import micros
-from identity.keys import SigningKeys
-from identity.passwords import Passwords
+from identity.abuse.addresses import ClientAddresses
+from identity.abuse.rate_limit import RateLimits
+from identity.clients.clients import Clients
+from identity.clients.resources import Resources
+from identity.grants.codes import Codes
+from identity.grants.devices import Devices
+from identity.grants.grants import Grants
+from identity.grants.pushed_requests import PushedRequests
+from identity.grants.refresh_tokens import RefreshTokens
+from identity.grants.used_jtis import UsedJtis
+from identity.keys.key_cipher import KeyCipher
+from identity.keys.key_lifecycle import micros
+from identity.keys.signing_keys import SigningKeys
+from identity.keys.tokens import Tokens
 from identity.protocol.authorization import Authorization
 from identity.protocol.authorization_server import AuthorizationServer, Needs
 from identity.protocol.client_authentication import ClientAuthenticators
@@ -35,14 +40,9 @@ from identity.protocol.metadata import PATHS
 from identity.protocol.presented import PresentedTokens
 from identity.protocol.routes import protocol_routes
 from identity.protocol.scopes import Scopes
-from identity.pushed_requests import PushedRequests
-from identity.rate_limit import RateLimits
-from identity.refresh_tokens import RefreshTokens
-from identity.resources import Resources
 from identity.settings import IdentitySettings
-from identity.tokens import Tokens
-from identity.used_jtis import UsedJtis
-from identity.users import Users
+from identity.users.passwords import Passwords
+from identity.users.users import Users
 from runtime.clock import Clock, now_micros
 from runtime.database import Database
 

@@ -3,12 +3,12 @@
 import asyncio
 
 from identity.app import make_app
-from identity.clients import Clients
-from identity.clients_file import apply_clients_file
+from identity.clients.clients import Clients
+from identity.clients.clients_file import apply_clients_file
 from identity.http.serving import HttpServer, Listener
-from identity.key_cipher import open_cipher
-from identity.keys import SigningKeys
-from identity.outgoing import Outgoing
+from identity.keys.key_cipher import open_cipher
+from identity.keys.signing_keys import SigningKeys
+from identity.logout.outgoing import Outgoing
 from identity.parts import Foundations, Parts
 from identity.settings import IdentitySettings
 from identity.upkeep import purge_for_ever, purges_of_expired

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from identity.algorithms import ALGORITHMS
 from identity.audit import Outcome, audit
-from identity.client import DEVICE_CODE, Client, parse_client, to_metadata
-from identity.client_secrets import Secret
-from identity.clients import Change, Registered
-from identity.clients_file import load_clients_file
+from identity.clients.client import DEVICE_CODE, Client, parse_client, to_metadata
+from identity.clients.client_secrets import Secret
+from identity.clients.clients import Change, Registered
+from identity.clients.clients_file import load_clients_file
 from identity.commands.command import (
     Admin,
     Arguments,
@@ -23,7 +22,8 @@ from identity.commands.command import (
     table,
 )
 from identity.commands.secrets import create_secret
-from identity.key_lifecycle import micros
+from identity.keys.algorithms import ALGORITHMS
+from identity.keys.key_lifecycle import micros
 from runtime.errors import (
     AlreadyExists,
     FailedPrecondition,

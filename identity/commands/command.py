@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from identity.clients import Clients
+from identity.clients.clients import Clients
 from identity.settings import AdminSettings
 from runtime.clock import SECOND, Clock, Micros, now_micros
 from runtime.database import Database

@@ -2,13 +2,13 @@
 
 import argparse
 
-from identity.algorithms import ALGORITHMS, Algorithm
 from identity.audit import Outcome, audit
 from identity.commands.command import Admin, Arguments, Command, Output, no_arguments, shown, table
-from identity.key_cipher import CannotDecryptError, KeyCipher, encrypted_under, open_cipher
-from identity.key_lifecycle import Lifecycle, StoredKey, lifecycle_of, newest_key
-from identity.key_rotation import KeyRotation
-from identity.key_store import KeyStore
+from identity.keys.algorithms import ALGORITHMS, Algorithm
+from identity.keys.key_cipher import CannotDecryptError, KeyCipher, encrypted_under, open_cipher
+from identity.keys.key_lifecycle import Lifecycle, StoredKey, lifecycle_of, newest_key
+from identity.keys.key_rotation import KeyRotation
+from identity.keys.key_store import KeyStore
 from runtime.clock import Micros
 from runtime.errors import NotFound
 from runtime.main import StartError

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from identity.audit import Outcome, audit
-from identity.clients_file import read_or_make_secret
+from identity.clients.clients_file import read_or_make_secret
 from identity.commands.command import Admin
 from runtime.clock import Micros
 

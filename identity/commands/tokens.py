@@ -4,10 +4,10 @@ import argparse
 
 from identity.audit import Outcome, audit
 from identity.commands.command import Admin, Arguments, Command, Output
-from identity.grants import Grants
-from identity.key_store import KeyStore
-from identity.passwords import Passwords
-from identity.users import Users
+from identity.grants.grants import Grants
+from identity.keys.key_store import KeyStore
+from identity.users.passwords import Passwords
+from identity.users.users import Users
 from runtime.errors import FieldViolation, InvalidArgument, NotFound
 
 

@@ -9,8 +9,8 @@ import sys
 from identity.audit import Outcome, audit
 from identity.commands.command import Admin, Arguments, Command, Output, no_arguments, table
 from identity.model import User
-from identity.passwords import Passwords
-from identity.users import NewUser, Users
+from identity.users.passwords import Passwords
+from identity.users.users import NewUser, Users
 from runtime.errors import FieldViolation, InvalidArgument, NotFound
 
 _PAGE = 500

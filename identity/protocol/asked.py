@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from identity.client import Client
+from identity.clients.client import Client
+from identity.keys.tokens import Tokens
 from identity.protocol.errors import InvalidRequestError, OAuth2Error
 from identity.protocol.request import Parameters
 from identity.protocol.scopes import Scopes
 from identity.protocol.sync import wait
-from identity.tokens import Tokens
 
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 _JKT = re.compile(r"[A-Za-z0-9_-]{43}")

@@ -13,8 +13,10 @@ from authlib.common.urls import add_params_to_uri
 
 from identity.asking import Redirected, Refused
 from identity.audit import Outcome, audit
-from identity.codes import Binding
-from identity.grants import NewGrant
+from identity.grants.codes import Binding
+from identity.grants.grants import NewGrant
+from identity.grants.pushed_requests import PREFIX, PushedRequests
+from identity.keys.tokens import Tokens
 from identity.model import Session
 from identity.protocol.asked import Asked, read_asked
 from identity.protocol.authorization_server import AuthorizationServer
@@ -23,8 +25,6 @@ from identity.protocol.errors import InvalidRequestError, OAuth2Error
 from identity.protocol.grants.authorization_code import Approval
 from identity.protocol.request import Answer, Parameters, Request, repeated, storable
 from identity.protocol.sync import run
-from identity.pushed_requests import PREFIX, PushedRequests
-from identity.tokens import Tokens
 
 
 class Authorization:

@@ -8,10 +8,12 @@ from typing import Any, override
 from authlib.oauth2 import AuthorizationServer as AuthlibServer
 from authlib.oauth2.rfc9207 import IssuerParameter
 
+from identity.abuse.rate_limit import RateLimits
 from identity.audit import Outcome, audit
-from identity.clients import Clients
-from identity.codes import Codes
-from identity.devices import Devices
+from identity.clients.clients import Clients
+from identity.grants.codes import Codes
+from identity.grants.devices import Devices
+from identity.grants.refresh_tokens import RefreshTokens
 from identity.protocol.client import OAuthClient
 from identity.protocol.client_authentication import ClientAuthenticators, presented_method
 from identity.protocol.dpop import DpopProofs
@@ -24,9 +26,7 @@ from identity.protocol.issuing import Issuer
 from identity.protocol.request import Answer, Request
 from identity.protocol.scopes import Scopes
 from identity.protocol.sync import wait
-from identity.rate_limit import RateLimits
-from identity.refresh_tokens import RefreshTokens
-from identity.users import Users
+from identity.users.users import Users
 from runtime.clock import Clock, Micros, now_micros
 
 # At DEBUG it prints the tokens that it issues.

@@ -4,7 +4,7 @@ from typing import override
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
-from identity.client import Client
+from identity.clients.client import Client
 
 
 class OAuthClient(ClientMixin):

@@ -9,13 +9,13 @@ import binascii
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote_plus
 
-from identity.clients import Clients
+from identity.clients.clients import Clients
+from identity.grants.used_jtis import UsedJtis
 from identity.protocol import jwts
 from identity.protocol.client import OAuthClient
 from identity.protocol.errors import ClientAuthenticationError, InvalidRequestError
 from identity.protocol.request import Request
 from identity.protocol.sync import wait
-from identity.used_jtis import UsedJtis
 from runtime.clock import SECOND, Clock, now_micros
 
 METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from identity.algorithms import thumbprint
+from identity.grants.used_jtis import UsedJtis
+from identity.keys.algorithms import thumbprint
 from identity.protocol import jwts
 from identity.protocol.errors import InvalidDpopProofError
 from identity.secrets import same
-from identity.used_jtis import UsedJtis
 from runtime.clock import SECOND, Clock, now_micros
 
 # How old a proof may be (RFC 9449 §11.1). Ahead of our clock it may be by the leeway of all JWTs.

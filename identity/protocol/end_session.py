@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from authlib.common.urls import add_params_to_uri
 
 from identity.asking import Refused
-from identity.client import Client
-from identity.clients import Clients
+from identity.clients.client import Client
+from identity.clients.clients import Clients
+from identity.keys.tokens import Tokens
 from identity.protocol.request import Parameters, repeated, storable
-from identity.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)

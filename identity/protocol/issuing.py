@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from identity.client import Client
+from identity.clients.client import Client
+from identity.keys.tokens import Tokens
 from identity.model import Grant, User
 from identity.protocol.scopes import Reach, Scopes
-from identity.tokens import Tokens
 
 type TokenResponse = dict[str, str | int]
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from identity.algorithms import ALGORITHMS
+from identity.clients.resources import Resources
+from identity.keys.algorithms import ALGORITHMS
 from identity.protocol import jwts
 from identity.protocol.client_authentication import METHODS
-from identity.resources import Resources
 
 # The paths, below the issuer.
 PATHS = {

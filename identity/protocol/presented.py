@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from identity.grants import Grants
+from identity.grants.grants import Grants
+from identity.grants.refresh_tokens import RefreshToken, RefreshTokens
+from identity.keys.tokens import Tokens
 from identity.protocol.client import OAuthClient
-from identity.refresh_tokens import RefreshToken, RefreshTokens
-from identity.tokens import Tokens
 from runtime.clock import SECOND, Clock, now_micros
 
 

@@ -10,14 +10,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from identity.keys import SigningKeys
+from identity.clients.resources import Resources
+from identity.keys.signing_keys import SigningKeys
 from identity.protocol.authorization_server import AuthorizationServer
 from identity.protocol.endpoints.userinfo import UserinfoEndpoint
 from identity.protocol.errors import InvalidRequestError, OAuth2Error
 from identity.protocol.metadata import PATHS, metadata
 from identity.protocol.request import Answer, Request, parse_parameters, repeated
 from identity.protocol.sync import run
-from identity.resources import Resources
 
 _FORM = "application/x-www-form-urlencoded"
 

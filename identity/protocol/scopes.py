@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from identity.client import Client
+from identity.clients.client import Client
+from identity.clients.resources import OIDC_SCOPES, Resources
 from identity.protocol.errors import InvalidScopeError, InvalidTargetError
-from identity.resources import OIDC_SCOPES, Resources
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 
-from identity.clients import Clients
-from identity.key_cipher import open_cipher
-from identity.keys import SigningKeys
+from identity.clients.clients import Clients
+from identity.keys.key_cipher import open_cipher
+from identity.keys.signing_keys import SigningKeys
 from identity.parts import Foundations, Parts
 from identity.tests.provider import RESOURCES, Provider, new_user, register, settings_for
 from runtime.database import open_database

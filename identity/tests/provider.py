@@ -19,18 +19,18 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from jwt.algorithms import ECAlgorithm
 
 from identity.app import make_app
-from identity.client import parse_client
-from identity.clients import Clients
+from identity.clients.client import parse_client
+from identity.clients.clients import Clients
+from identity.clients.resources import Resource, Resources
 from identity.http.serving import HttpServer, Listener
-from identity.key_cipher import KeyCipher
-from identity.keys import SigningKeys
+from identity.keys.key_cipher import KeyCipher
+from identity.keys.signing_keys import SigningKeys
+from identity.logout.outgoing import Outgoing
 from identity.model import Session, User
-from identity.outgoing import Outgoing
 from identity.parts import Foundations, Parts
-from identity.passwords import cheap_passwords
-from identity.resources import Resource, Resources
 from identity.settings import IdentitySettings
-from identity.users import NewUser, Users
+from identity.users.passwords import cheap_passwords
+from identity.users.users import NewUser, Users
 from identity.web.parts import WebParts
 from runtime.clock import SECOND, Clock, now_micros
 from runtime.database import Database

@@ -12,20 +12,20 @@ from typing import Any
 import httpx
 
 from identity.app import make_app
-from identity.client import parse_client
-from identity.clients import Clients
+from identity.clients.client import parse_client
+from identity.clients.clients import Clients
+from identity.clients.resources import Resource, Resources
 from identity.http.serving import HttpServer, Listener
-from identity.key_cipher import KeyCipher
-from identity.keys import SigningKeys
+from identity.keys.key_cipher import KeyCipher
+from identity.keys.signing_keys import SigningKeys
+from identity.logout.outgoing import Outgoing
 from identity.model import User
-from identity.outgoing import Outgoing
 from identity.parts import Foundations, Parts
-from identity.passwords import cheap_passwords
-from identity.resources import Resource, Resources
 from identity.settings import IdentitySettings
 from identity.tests.browsing import ISSUER, Browser, Page
 from identity.tests.times import HandClock
-from identity.users import NewUser, Users
+from identity.users.passwords import cheap_passwords
+from identity.users.users import NewUser, Users
 from identity.web.parts import WebParts
 from runtime.database import Database
 

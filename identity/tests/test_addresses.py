@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from identity.addresses import ClientAddresses
+from identity.abuse.addresses import ClientAddresses
 from identity.settings import AbuseSettings
 
 PROXIES = "10.0.0.0/8, 2001:db8:1::/48,127.0.0.1"

@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from identity import admin
-from identity.algorithms import generate, public_jwk
-from identity.clients import Clients
-from identity.clients_file import apply_clients_file
+from identity.clients.clients import Clients
+from identity.clients.clients_file import apply_clients_file
+from identity.keys.algorithms import generate, public_jwk
 from identity.settings import StoreSettings
 from runtime.database_settings import open_migrated
 

@@ -9,9 +9,9 @@ import jwt
 import pytest
 from structlog.testing import capture_logs
 
-from identity.backchannel import Backchannel, may_be_asked, retry_delay
-from identity.client import parse_client
-from identity.outgoing import Outgoing
+from identity.clients.client import parse_client
+from identity.logout.backchannel import Backchannel, may_be_asked, retry_delay
+from identity.logout.outgoing import Outgoing
 from identity.tests.browsing import ISSUER, Browser
 from identity.tests.shop import CALLBACK, Shop, request
 

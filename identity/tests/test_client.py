@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.algorithms import generate, public_jwk
-from identity.client import DEVICE_CODE, Client, parse_client, to_metadata
+from identity.clients.client import DEVICE_CODE, Client, parse_client, to_metadata
+from identity.clients.resources import Resource, Resources
+from identity.keys.algorithms import generate, public_jwk
 from identity.protocol.jwts import ALGORITHMS
-from identity.resources import Resource, Resources
 from runtime.errors import InvalidArgument
 
 SERVICE = {"client_id": "service", "grant_types": ["client_credentials"]}

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from identity.client import Client, parse_client
-from identity.client_secrets import MOST_SECRETS
-from identity.clients import STALENESS, Change, Clients
-from identity.consents import Consents
-from identity.grants import Grants, NewGrant, insert_grant
+from identity.clients.client import Client, parse_client
+from identity.clients.client_secrets import MOST_SECRETS
+from identity.clients.clients import STALENESS, Change, Clients
+from identity.grants.grants import Grants, NewGrant, insert_grant
 from identity.tests.counting import CountingDatabase
 from identity.tests.times import HandClock
+from identity.users.consents import Consents
 from runtime.clock import SECOND
 from runtime.database import Database
 from runtime.errors import FailedPrecondition, NotFound

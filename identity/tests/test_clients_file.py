@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from identity.client import parse_client
-from identity.clients import Clients
-from identity.clients_file import apply_clients_file, load_clients_file, secret_path
+from identity.clients.client import parse_client
+from identity.clients.clients import Clients
+from identity.clients.clients_file import apply_clients_file, load_clients_file, secret_path
 from identity.settings import StoreSettings
 from identity.tests.times import HandClock
 from runtime.database import Database

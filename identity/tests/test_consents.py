@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from identity.consents import Consents
+from identity.users.consents import Consents
 from runtime.database import Database
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.key_cipher import CannotDecryptError, KeyCipher, encrypted_under, open_cipher
+from identity.keys.key_cipher import CannotDecryptError, KeyCipher, encrypted_under, open_cipher
 from identity.settings import StoreSettings
 from runtime.main import StartError
 

@@ -3,10 +3,10 @@
 import asyncio
 from datetime import timedelta
 
-from identity.key_cipher import KeyCipher
-from identity.keys import SigningKeys
+from identity.keys.key_cipher import KeyCipher
+from identity.keys.signing_keys import SigningKeys
+from identity.keys.tokens import Tokens
 from identity.settings import KeySettings
-from identity.tokens import Tokens
 from runtime.clock import SECOND, now_micros
 from runtime.database import open_database
 from runtime.migrate import upgrade

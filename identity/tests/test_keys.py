@@ -8,10 +8,10 @@ import jwt
 import pytest
 from sqlalchemy import Connection, text
 
-from identity.algorithms import ALGORITHMS, Algorithm
-from identity.key_cipher import KeyCipher
-from identity.key_store import KeyStore
-from identity.keys import SigningKeys
+from identity.keys.algorithms import ALGORITHMS, Algorithm
+from identity.keys.key_cipher import KeyCipher
+from identity.keys.key_store import KeyStore
+from identity.keys.signing_keys import SigningKeys
 from identity.settings import KeySettings
 from identity.tests.counting import CountingDatabase
 from identity.tests.times import HandClock

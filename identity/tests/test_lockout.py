@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from identity.lockout import ADDRESS_FACTOR, Lockout
+from identity.abuse.lockout import ADDRESS_FACTOR, Lockout
 from identity.settings import AbuseSettings
 from identity.tests.times import HandClock
 from runtime.database import Database

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from identity.tests.browsing import ISSUER, Browser, attributes
 from identity.tests.shop import PASSWORD, Shop, request
-from identity.users import NewUser
+from identity.users.users import NewUser
 
 SESSION = "__Host-bodega"
 VISIT = "__Host-bodega-visit"

@@ -8,7 +8,7 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 from psutil import Process
 
-from identity.passwords import AT_ONCE, MOST_BYTES, Passwords, cheap_passwords, check_password
+from identity.users.passwords import AT_ONCE, MOST_BYTES, Passwords, cheap_passwords, check_password
 from runtime.errors import InvalidArgument, ResourceExhausted
 
 

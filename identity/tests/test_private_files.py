@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from identity.private_files import ensure_private, read_private
+from identity.keys.private_files import ensure_private, read_private
 from runtime.main import StartError
 
 MAKE = """
 import secrets, sys
 from pathlib import Path
-from identity.private_files import ensure_private
+from identity.keys.private_files import ensure_private
 sys.stdin.readline()
 print(ensure_private(Path(sys.argv[1]), lambda: secrets.token_hex(32))[0])
 """

@@ -1,6 +1,6 @@
 import pytest
 
-from identity.rate_limit import RateLimits
+from identity.abuse.rate_limit import RateLimits
 
 
 class Seconds:

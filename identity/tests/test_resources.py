@@ -1,6 +1,6 @@
 """Scopes, and the APIs that they belong to."""
 
-from identity.resources import Resource, Resources
+from identity.clients.resources import Resource, Resources
 
 RESOURCES = Resources(
     [

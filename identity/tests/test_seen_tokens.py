@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from identity.key_cipher import KeyCipher
-from identity.keys import SigningKeys
+from identity.keys.key_cipher import KeyCipher
+from identity.keys.signing_keys import SigningKeys
+from identity.keys.tokens import Tokens
 from identity.settings import KeySettings
 from identity.tests.times import HandClock
-from identity.tokens import Tokens
 from runtime.clock import SECOND
 from runtime.database import Database
 

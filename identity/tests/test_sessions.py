@@ -4,11 +4,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from identity.passwords import cheap_passwords
-from identity.sessions import Sessions
 from identity.tables import sessions as table
 from identity.tests.times import HandClock
-from identity.users import NewUser, Users
+from identity.users.passwords import cheap_passwords
+from identity.users.sessions import Sessions
+from identity.users.users import NewUser, Users
 from runtime.database import Database
 
 LIFETIME = timedelta(hours=12)

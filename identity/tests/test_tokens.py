@@ -13,15 +13,22 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from identity.algorithms import ALGORITHMS, Algorithm, generate, half_hash, public_jwk, thumbprint
-from identity.client import Client, parse_client
-from identity.clients import Clients
-from identity.key_cipher import KeyCipher
-from identity.keys import SigningKeys
+from identity.clients.client import Client, parse_client
+from identity.clients.clients import Clients
+from identity.keys.algorithms import (
+    ALGORITHMS,
+    Algorithm,
+    generate,
+    half_hash,
+    public_jwk,
+    thumbprint,
+)
+from identity.keys.key_cipher import KeyCipher
+from identity.keys.signing_keys import SigningKeys
+from identity.keys.tokens import LOGOUT_EVENT, Tokens
 from identity.model import Grant, User
 from identity.settings import KeySettings
 from identity.tests.times import HandClock
-from identity.tokens import LOGOUT_EVENT, Tokens
 from runtime.clock import SECOND
 from runtime.database import Database, open_database
 from runtime.errors import Unavailable

@@ -7,10 +7,12 @@ from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.passwords import Passwords, cheap_passwords
-from identity.sessions import Sessions
+from identity.grants.grants import Grants, NewGrant, insert_grant
 from identity.tests.times import HandClock
-from identity.users import NewUser, Users, fold
+from identity.users.passwords import Passwords, cheap_passwords
+from identity.users.sessions import Sessions
+from identity.users.users import NewUser, Users, fold
+from runtime.clock import SECOND
 from runtime.database import Database
 from runtime.errors import AlreadyExists, InvalidArgument, NotFound
 
@@ -115,6 +117,27 @@ async def test_a_new_password_replaces_the_old_and_ends_sessions(
     assert await users.authenticate("alice", GOOD) is None
     assert await users.authenticate("alice", "battery staple") is not None
     assert await sessions.current(cookie) is None
+
+
+@pytest.mark.parametrize("change", ["password", "disabled"])
+async def test_whoever_is_cast_out_keeps_no_token_alive(
+    database: Database, users: Users, alice: str, clock: HandClock, change: str
+) -> None:
+    new = NewGrant(
+        client_id="app",
+        user_id=alice,
+        sid=None,
+        scopes=("offline_access",),
+        resources=(),
+        auth_time=clock(),
+        expire_time=clock() + SECOND,
+    )
+    grant = await database.write(lambda c: insert_grant(c, new, clock()))
+    if change == "password":
+        await users.set_password(alice, "battery staple")
+    else:
+        await users.set_disabled(alice, disabled=True)
+    assert not await Grants(database, clock).access_token_is_live("jti", grant.grant_id)
 
 
 async def test_to_change_nobody_is_not_found(users: Users) -> None:

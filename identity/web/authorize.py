@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from identity.audit import Outcome, audit
-from identity.consents import Consents
 from identity.model import Session
 from identity.protocol.asked import Asked
 from identity.protocol.authorization import Authorization
 from identity.protocol.request import Parameters
+from identity.users.consents import Consents
 from identity.web.decision import OFFLINE, Step, next_step
 from identity.web.forms import form_of, parse, query_of
 from identity.web.links import form_target

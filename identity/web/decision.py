@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from identity.client import Client
+from identity.clients.client import Client
 from identity.model import Session
 from identity.protocol.asked import Asked
 from identity.web.links import form_target

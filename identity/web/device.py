@@ -3,10 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from identity.abuse.lockout import Lockout
 from identity.audit import Outcome, audit
-from identity.clients import Clients
-from identity.devices import DeviceRequest, Devices, readable
-from identity.lockout import Lockout
+from identity.clients.clients import Clients
+from identity.grants.devices import DeviceRequest, Devices, readable
 from identity.web.forms import query_of
 from identity.web.login import spoken
 from identity.web.site import Site, Visit, bind, go

@@ -7,8 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from identity.abuse.rate_limit import RateLimits
 from identity.asking import Redirected, Refused
-from identity.rate_limit import RateLimits
 from identity.web.csrf import ForgedError
 from identity.web.errors import ErrorPages
 from identity.web.site import Site, go

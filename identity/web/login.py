@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from identity.abuse.lockout import Attempt, Lockout
 from identity.audit import Outcome, audit
-from identity.lockout import Attempt, Lockout
+from identity.logout.sign_out import SignOut
 from identity.model import Session, User
 from identity.protocol.asked import Asked
 from identity.protocol.authorization import Authorization
-from identity.sign_out import SignOut
-from identity.users import fold
+from identity.users.users import fold
 from identity.web.forms import parse, query_of
 from identity.web.known_browsers import LIFETIME_SECONDS, KnownBrowsers
 from identity.web.links import form_target

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from identity.audit import Outcome, audit
+from identity.logout.sign_out import SignOut
 from identity.protocol.end_session import Logout, LogoutRequest
-from identity.sign_out import SignOut
 from identity.web.forms import form_of, parse, query_of
 from identity.web.links import form_target
 from identity.web.site import Site, Visit, bind, go

@@ -2,14 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 
-from identity.backchannel import Backchannel
-from identity.consents import Consents
-from identity.lockout import Lockout
-from identity.logout_notices import LogoutNotices
-from identity.outgoing import Outgoing
+from identity.abuse.lockout import Lockout
+from identity.logout.backchannel import Backchannel
+from identity.logout.logout_notices import LogoutNotices
+from identity.logout.outgoing import Outgoing
+from identity.logout.sign_out import SignOut
 from identity.parts import Parts
-from identity.sessions import Sessions
-from identity.sign_out import SignOut
+from identity.users.consents import Consents
+from identity.users.sessions import Sessions
 from identity.web.routes import Needs, Web, make_web
 
 

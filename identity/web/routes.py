@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 from starlette.routing import Route
 
-from identity.addresses import ClientAddresses
-from identity.clients import Clients
-from identity.consents import Consents
-from identity.devices import Devices
-from identity.lockout import Lockout
+from identity.abuse.addresses import ClientAddresses
+from identity.abuse.lockout import Lockout
+from identity.abuse.rate_limit import RateLimits
+from identity.clients.clients import Clients
+from identity.grants.devices import Devices
+from identity.logout.sign_out import SignOut
 from identity.protocol.authorization import Authorization
 from identity.protocol.end_session import Logout
-from identity.rate_limit import RateLimits
-from identity.sessions import Sessions
-from identity.sign_out import SignOut
-from identity.users import Users
+from identity.users.consents import Consents
+from identity.users.sessions import Sessions
+from identity.users.users import Users
 from identity.web.assets import Assets
 from identity.web.authorize import AuthorizePages
 from identity.web.cookies import Cookies

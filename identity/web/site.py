@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from identity.addresses import ClientAddresses
+from identity.abuse.addresses import ClientAddresses
 from identity.audit import Outcome, audit
 from identity.model import Session, User
 from identity.secrets import new_secret
-from identity.sessions import Sessions
-from identity.users import Users
+from identity.users.sessions import Sessions
+from identity.users.users import Users
 from identity.web.cookies import Cookies
 from identity.web.csrf import Csrf, ForgedError
 from identity.web.forms import form_of

@@ -7,7 +7,7 @@ from authlib.consts import default_json_headers
 from authlib.oauth2.rfc6749 import Endpoint
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 
-from identity.devices import readable
+from identity.grants.devices import readable
 from identity.protocol.client_authentication import METHODS
 from identity.protocol.errors import UnauthorizedClientError
 from identity.protocol.request import Request

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, override
 from authlib.consts import default_json_headers
 from authlib.oauth2.rfc6749 import Endpoint
 
+from identity.grants.pushed_requests import LIFETIME_SECONDS, PushedRequests
 from identity.protocol.client_authentication import METHODS
 from identity.protocol.errors import InvalidDpopProofError, InvalidRequestError
 from identity.protocol.request import Request
 from identity.protocol.sync import wait
-from identity.pushed_requests import LIFETIME_SECONDS, PushedRequests
 
 if TYPE_CHECKING:
     from identity.protocol.authorization import Authorization

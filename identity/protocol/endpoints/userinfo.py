@@ -9,7 +9,7 @@ from identity.protocol.jwts import ALGORITHMS
 from identity.protocol.presented import PresentedTokens
 from identity.protocol.request import Answer, Request
 from identity.secrets import same
-from identity.users import Users
+from identity.users.users import Users
 
 
 class BearerError(OAuth2Error):

@@ -7,8 +7,8 @@ from authlib.oauth2.rfc6749 import AuthorizationCodeMixin
 from authlib.oauth2.rfc7636 import CodeChallenge
 
 from identity.audit import Outcome, audit
-from identity.codes import Binding, Code
-from identity.grants import NewGrant
+from identity.grants.codes import Binding, Code
+from identity.grants.grants import NewGrant
 from identity.model import User
 from identity.protocol.client import OAuthClient
 from identity.protocol.errors import InvalidGrantError, InvalidRequestError

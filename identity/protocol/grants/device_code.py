@@ -5,8 +5,8 @@ from typing import Any, override
 from authlib.oauth2.rfc8628 import DeviceCodeGrant as AuthlibGrant
 from authlib.oauth2.rfc8628 import DeviceCredentialMixin
 
-from identity.devices import DeviceRequest, Poll
-from identity.grants import NewGrant
+from identity.grants.devices import DeviceRequest, Poll
+from identity.grants.grants import NewGrant
 from identity.model import User
 from identity.protocol.errors import InvalidGrantError
 from identity.protocol.issuing import Issue

@@ -6,13 +6,13 @@ from authlib.oauth2.rfc6749 import RefreshTokenGrant as AuthlibGrant
 from authlib.oauth2.rfc6749 import TokenMixin
 
 from identity.audit import Outcome, audit
+from identity.grants.refresh_tokens import RefreshToken, Rotation
 from identity.model import User
 from identity.protocol.client import OAuthClient
 from identity.protocol.errors import InvalidGrantError
 from identity.protocol.issuing import Issue
 from identity.protocol.sync import wait
 from identity.protocol.token_endpoint import TokenGrant
-from identity.refresh_tokens import RefreshToken, Rotation
 
 
 class PresentedToken(TokenMixin):

@@ -6,8 +6,8 @@ from typing import cast
 
 from sqlalchemy import Connection, delete, select, update
 
-from identity.algorithms import Algorithm
-from identity.key_lifecycle import StoredKey
+from identity.keys.algorithms import Algorithm
+from identity.keys.key_lifecycle import StoredKey
 from identity.statements import insert_into
 from identity.tables import clients, signing_keys
 from runtime.clock import Micros

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from identity.audit import Outcome, audit
-from identity.client import Client, parse_client
-from identity.client_secrets import LEAST_CHARACTERS
-from identity.clients import Change, Clients
-from identity.private_files import ensure_private, read_private
-from identity.resources import OIDC_SCOPES, Resource, Resources
+from identity.clients.client import Client, parse_client
+from identity.clients.client_secrets import LEAST_CHARACTERS
+from identity.clients.clients import Change, Clients
+from identity.clients.resources import OIDC_SCOPES, Resource, Resources
+from identity.keys.private_files import ensure_private, read_private
 from identity.secrets import new_secret
 from identity.settings import StoreSettings
 from runtime.errors import DomainError, InvalidArgument

@@ -4,11 +4,11 @@ import asyncio
 import json
 from collections.abc import Collection
 
-from identity.algorithms import Algorithm, generate, public_jwk, to_der
 from identity.audit import Outcome, audit
-from identity.key_cipher import KeyCipher
-from identity.key_lifecycle import Lifecycle, StoredKey, Turn, newest_key
-from identity.key_store import KeyStore
+from identity.keys.algorithms import Algorithm, generate, public_jwk, to_der
+from identity.keys.key_cipher import KeyCipher
+from identity.keys.key_lifecycle import Lifecycle, StoredKey, Turn, newest_key
+from identity.keys.key_store import KeyStore
 from runtime.clock import Clock, Micros
 
 

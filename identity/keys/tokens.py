@@ -13,10 +13,10 @@ import jwt
 from jwt.exceptions import PyJWTError
 from jwt.types import Options
 
-from identity.algorithms import Algorithm, half_hash
-from identity.client import Client
-from identity.key_lifecycle import micros
-from identity.keys import SigningKeys, VerifyingKey
+from identity.clients.client import Client
+from identity.keys.algorithms import Algorithm, half_hash
+from identity.keys.key_lifecycle import micros
+from identity.keys.signing_keys import SigningKeys, VerifyingKey
 from identity.model import Grant, User
 from runtime.clock import SECOND, Clock, Micros, now_micros
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from identity.audit import Outcome, audit
-from identity.client import Client
-from identity.clients import Clients
-from identity.logout_notices import LogoutNotices, Notice
-from identity.outgoing import Outgoing
+from identity.clients.client import Client
+from identity.clients.clients import Clients
+from identity.keys.tokens import Tokens
+from identity.logout.logout_notices import LogoutNotices, Notice
+from identity.logout.outgoing import Outgoing
 from identity.settings import is_loopback
-from identity.tokens import Tokens
 from runtime.errors import Transient
 from runtime.logs import get_logger
 

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from identity.algorithms import Algorithm
-from identity.client_keys import check_jwks
-from identity.redirect_uris import (
+from identity.clients.client_keys import check_jwks
+from identity.clients.redirect_uris import (
     allowed_redirect,
     check_backchannel_logout_uri,
     check_redirect_uri,
 )
-from identity.resources import Resources
+from identity.clients.resources import Resources
+from identity.keys.algorithms import Algorithm
 from runtime.errors import FieldViolation, InvalidArgument
 
 type GrantType = Literal[

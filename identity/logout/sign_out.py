@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from identity.grants import Grants
+from identity.grants.grants import Grants
 from identity.model import Session
-from identity.sessions import Sessions
+from identity.users.sessions import Sessions
 
 
 class SignOut:

@@ -8,11 +8,12 @@ from functools import partial
 
 from sqlalchemy import Connection, RowMapping, select, update
 
-from identity.logout_notices import end_sessions
+from identity.grants.grants import revoke_grants
+from identity.logout.logout_notices import end_sessions
 from identity.model import User
-from identity.passwords import Passwords, check_password
 from identity.statements import insert_into
-from identity.tables import sessions, users
+from identity.tables import grants, sessions, users
+from identity.users.passwords import Passwords, check_password
 from runtime.clock import Clock, Micros, now_micros
 from runtime.database import Database
 from runtime.errors import AlreadyExists, FieldViolation, InvalidArgument, NotFound
@@ -77,25 +78,21 @@ class Users:
         return user
 
     async def set_password(self, user_id: str, password: str) -> None:
-        """Change a password; whoever is logged in with the old one no longer is."""
+        """Change a password; whoever came in by the old one is out, and so are their tokens."""
         user = await self.get(user_id)
         if user is None:
             raise _not_found()
         check_password(password, user.username, user.name, user.email or "")
         password_hash = await self._passwords.hash(password)
-        await self._change(user_id, {"password_hash": password_hash}, ends_sessions=True)
+        await self._change(user_id, {"password_hash": password_hash}, casts_out=True)
 
     async def set_disabled(self, user_id: str, *, disabled: bool) -> None:
-        """Let a user log in or not; to disable one ends their sessions."""
-        await self._change(user_id, {"disabled": disabled}, ends_sessions=disabled)
+        """Let a user log in or not; to disable one ends their sessions and revokes their grants."""
+        await self._change(user_id, {"disabled": disabled}, casts_out=disabled)
 
-    async def _change(
-        self, user_id: str, values: Mapping[str, object], *, ends_sessions: bool
-    ) -> None:
+    async def _change(self, user_id: str, values: Mapping[str, object], *, casts_out: bool) -> None:
         now = self._clock()
-        work = partial(
-            _change, user_id=user_id, values=values, ends_sessions=ends_sessions, now=now
-        )
+        work = partial(_change, user_id=user_id, values=values, casts_out=casts_out, now=now)
         if not await self._database.write(work):
             raise _not_found()
 
@@ -189,13 +186,14 @@ def _change(
     user_id: str,
     values: Mapping[str, object],
     *,
-    ends_sessions: bool,
+    casts_out: bool,
     now: Micros,
 ) -> bool:
     is_it = users.c.user_id == user_id
     changed = connection.execute(update(users).where(is_it).values(**values, update_time=now))
-    if ends_sessions:
+    if casts_out:
         end_sessions(connection, sessions.c.user_id == user_id, now)
+        revoke_grants(connection, grants.c.user_id == user_id, now)
     return changed.rowcount == 1
 
 

@@ -6,10 +6,10 @@ from functools import partial
 
 from sqlalchemy import Connection, RowMapping, UpdateBase, select, update
 
-from identity.codes import Redeemed
-from identity.grants import NewGrant, insert_grant
+from identity.grants.codes import Redeemed
+from identity.grants.grants import NewGrant, insert_grant
+from identity.grants.refresh_tokens import RefreshTokens
 from identity.model import Grant, Session
-from identity.refresh_tokens import RefreshTokens
 from identity.secrets import digest, new_secret
 from identity.statements import insert_into
 from identity.tables import device_codes

@@ -6,7 +6,7 @@ from functools import partial
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from identity.logout_notices import end_sessions
+from identity.logout.logout_notices import end_sessions
 from identity.model import Session
 from identity.secrets import digest, new_secret
 from identity.tables import sessions, users

@@ -11,9 +11,9 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from identity import client_secrets
-from identity.client import CLIENT_ID, Client, parse_client, to_metadata
-from identity.client_secrets import Secret
+from identity.clients import client_secrets
+from identity.clients.client import CLIENT_ID, Client, parse_client, to_metadata
+from identity.clients.client_secrets import Secret
 from identity.secrets import new_secret
 from identity.statements import insert_into
 from identity.tables import client_secrets as secrets_table

@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import CHEAPEST
 
-from identity.common_passwords import COMMON_PASSWORDS
+from identity.users.common_passwords import COMMON_PASSWORDS
 from runtime.errors import FieldViolation, InvalidArgument, ResourceExhausted
 
 LEAST_CHARACTERS = 8

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from identity.private_files import ensure_private, read_private
+from identity.keys.private_files import ensure_private, read_private
 from identity.settings import StoreSettings
 from runtime.main import StartError
 

@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from sqlalchemy import Connection, insert, select, update
 
-from identity.grants import is_live, revoke_grants, to_grant
+from identity.grants.grants import is_live, revoke_grants, to_grant
 from identity.model import Grant
 from identity.secrets import digest, new_secret
 from identity.tables import grants, refresh_tokens

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
-from identity.grants import NewGrant, insert_grant, is_live, revoke_grants, to_grant
+from identity.grants.grants import NewGrant, insert_grant, is_live, revoke_grants, to_grant
+from identity.grants.pushed_requests import use_up
+from identity.grants.refresh_tokens import RefreshTokens
 from identity.model import Grant
-from identity.pushed_requests import use_up
-from identity.refresh_tokens import RefreshTokens
 from identity.secrets import digest, new_secret
 from identity.tables import authorization_codes, grants
 from runtime.clock import Clock, Micros, now_micros

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from identity.algorithms import Algorithm
+from identity.keys.algorithms import Algorithm
 from identity.settings import KeySettings
 from runtime.clock import SECOND, Micros
 

@@ -8,11 +8,11 @@ from typing import cast
 
 from jwt import PyJWK
 
-from identity.algorithms import Algorithm, Jwk, PrivateKey, PublicKey, from_der
-from identity.key_cipher import CannotDecryptError, KeyCipher
-from identity.key_lifecycle import Lifecycle, StoredKey, lifecycle_of, micros
-from identity.key_rotation import KeyRotation
-from identity.key_store import KeyStore, KeyTable
+from identity.keys.algorithms import Algorithm, Jwk, PrivateKey, PublicKey, from_der
+from identity.keys.key_cipher import CannotDecryptError, KeyCipher
+from identity.keys.key_lifecycle import Lifecycle, StoredKey, lifecycle_of, micros
+from identity.keys.key_rotation import KeyRotation
+from identity.keys.key_store import KeyStore, KeyTable
 from identity.settings import KeySettings
 from runtime.clock import SECOND, Clock, Micros, now_micros
 from runtime.database import Database

@@ -1,0 +1,1 @@
+"""Clients, their secrets and their keys, and the resources that they ask for."""

@@ -1,0 +1,1 @@
+"""What users have allowed: grants, and the codes and tokens issued upon them."""

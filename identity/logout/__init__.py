@@ -1,0 +1,1 @@
+"""The end of a session, and who is told of it."""

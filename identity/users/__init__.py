@@ -1,0 +1,1 @@
+"""Users, their passwords, their sessions and what they have consented to."""
