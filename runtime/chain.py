@@ -4,7 +4,7 @@ from runtime.admission import Admission
 from runtime.error_mapping import Errors
 from runtime.metrics import Metrics
 from runtime.middleware import Middleware
-from runtime.policy import Authorization, Verify
+from runtime.policy import Authorization, Guard
 from runtime.settings import ServerSettings
 from runtime.tracing import TraceSource, Tracing
 
@@ -13,7 +13,7 @@ def default_chain(
     settings: ServerSettings,
     *,
     traces: TraceSource | None = None,
-    verify: Verify | None = None,
+    guard: Guard | None = None,
 ) -> tuple[Middleware, ...]:
     """Return the chain, outermost first."""
     return (
@@ -21,5 +21,5 @@ def default_chain(
         Metrics(),
         Errors(),
         Admission(settings.max_concurrent_rpcs, settings.max_endless_streams),
-        Authorization(verify),
+        Authorization(guard),
     )

@@ -4,18 +4,25 @@ Deny by default: an RPC without a policy, or one that wants scopes where nothing
 them, cannot be registered, so that its server does not start.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from bodega.auth.v1 import policy_pb2
 from runtime.call import Context
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
 
-# Lets the call go on, or raises Unauthenticated or PermissionDenied.
-type Verify = Callable[[Context, frozenset[str]], Awaitable[None]]
+
+class Guard(Protocol):
+    """Knows who calls, and what they may do. It is asked by every call, hence in two steps."""
+
+    def admits(self, context: Context, scopes: frozenset[str]) -> bool:
+        """Let a call go on, where that is known without waiting; False says nothing yet."""
+
+    async def verify(self, context: Context, scopes: frozenset[str]) -> None:
+        """Let the call go on, or raise Unauthenticated, PermissionDenied or Unavailable."""
 
 
 class PolicyError(Exception):
@@ -44,46 +51,60 @@ def policy_of(method: Method) -> Policy:
 
 
 class Authorization:
-    """Calls `verify` with the scopes that the policy names; public RPCs cost nothing."""
+    """Asks the guard for the scopes that the policy names; public RPCs cost nothing."""
 
-    def __init__(self, verify: Verify | None = None) -> None:
-        self._verify = verify
+    def __init__(self, guard: Guard | None = None) -> None:
+        self._guard = guard
 
     def unary(self, method: Method, handler: UnaryHandler) -> UnaryHandler:
         """Guard a handler that answers once."""
-        guard = self._guard(method)
-        if guard is None:
-            return handler
-        verify, scopes = guard
-
-        async def guarded(request: Any, context: Context) -> Any:
-            await verify(context, scopes)
-            return await handler(request, context)
-
-        return guarded
+        guard, scopes = self._guard, self._wanted(method)
+        return handler if guard is None or not scopes else guard_unary(guard, scopes, handler)
 
     def stream(self, method: Method, handler: StreamHandler) -> StreamHandler:
         """Guard a handler that answers with a stream."""
-        guard = self._guard(method)
-        if guard is None:
-            return handler
-        verify, scopes = guard
+        guard, scopes = self._guard, self._wanted(method)
+        return handler if guard is None or not scopes else guard_stream(guard, scopes, handler)
 
-        async def guarded(request: Any, context: Context) -> Any:
-            await verify(context, scopes)
-            async with aclosing(handler(request, context)) as responses:
-                async for response in responses:
-                    yield response
-
-        return guarded
-
-    def _guard(self, method: Method) -> tuple[Verify, frozenset[str]] | None:
+    def _wanted(self, method: Method) -> frozenset[str]:
+        """Return the scopes that callers need, none where anybody may call."""
         if method.is_standard:
-            return None
+            return frozenset()
         policy = policy_of(method)
-        if policy.public:
-            return None
-        if self._verify is None:
+        if self._guard is None and policy.scopes:
             message = f"{method.path} wants scopes, and this server has nothing to verify them with"
             raise PolicyError(message)
-        return self._verify, policy.scopes
+        return policy.scopes
+
+
+def guard_unary(guard: Guard, scopes: frozenset[str], handler: UnaryHandler) -> UnaryHandler:
+    """Ask the guard before the handler."""
+    admits, verify = guard.admits, guard.verify
+
+    async def verified(request: Any, context: Context) -> Any:
+        await verify(context, scopes)
+        return await handler(request, context)
+
+    # No coroutine of its own: what is known already costs two plain calls.
+    def guarded(request: Any, context: Context) -> Awaitable[Any]:
+        admitted = admits(context, scopes)
+        return handler(request, context) if admitted else verified(request, context)
+
+    return guarded
+
+
+def guard_stream(guard: Guard, scopes: frozenset[str], handler: StreamHandler) -> StreamHandler:
+    """Ask the guard before the handler's first answer."""
+    admits, verify = guard.admits, guard.verify
+
+    async def verified(request: Any, context: Context) -> Any:
+        await verify(context, scopes)
+        async with aclosing(handler(request, context)) as responses:
+            async for response in responses:
+                yield response
+
+    def guarded(request: Any, context: Context) -> AsyncGenerator[Any]:
+        admitted = admits(context, scopes)
+        return handler(request, context) if admitted else verified(request, context)
+
+    return guarded

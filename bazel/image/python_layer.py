@@ -27,7 +27,12 @@ LEFT_OUT = (
     "**/*.pxd",
     "**/*.pxi",
     "**/*.pyx",
+    # what only builds extension modules; cryptography needs no more than _cffi_backend
+    "cffi/**",
+    "pycparser/**",
     # tests
+    "alembic/testing/**",
+    "sqlalchemy/testing/**",
     "**/test/**",
     "**/tests/**",
     # an installer's notes

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import NoReturn
+from types import TracebackType
+from typing import NoReturn, Self
 
 from runtime.auth.caller import Caller, current_caller
 from runtime.auth.issuer import Issuer
 from runtime.auth.jwks import Jwks, JwksLimits
 from runtime.auth.refresh import AwayError
+from runtime.auth.settings import VerifierSettings
 from runtime.auth.token_cache import TokenCache
 from runtime.auth.verifier import TokenError, TokenExpiredError, Verified, Verifier
 from runtime.call import Context
@@ -18,7 +20,7 @@ from runtime.errors import PermissionDenied, Unauthenticated, Unavailable
 class BearerGuard:
     """Lets callers with the scopes through, and tells handlers who they are.
 
-    It is a `Verify` of `runtime.policy`. A token that was seen before costs one look into a
+    It is a `Guard` of `runtime.policy`. A token that was seen before costs one look into a
     dictionary: the whole header is the key there, so that nothing is cut, hashed or parsed.
     """
 
@@ -33,7 +35,6 @@ class BearerGuard:
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._issuer = issuer
         self._tokens = tokens or TokenCache()
         self._keys = Jwks(
             issuer, limits=limits, on_removed=self._tokens.drop_signed_by, monotonic=monotonic
@@ -42,30 +43,50 @@ class BearerGuard:
         self._now = now
         self._monotonic = monotonic
 
-    async def __call__(self, context: Context, scopes: frozenset[str]) -> None:
-        """Let the call go on. Raises Unauthenticated, PermissionDenied, Unavailable.
+    @classmethod
+    def of(cls, settings: VerifierSettings) -> Self:
+        """Return a guard as the settings want it."""
+        issuer = Issuer(
+            settings.issuer, roots=settings.issuer_roots, trust_network=settings.trust_network
+        )
+        return cls(issuer, settings.audience, leeway=settings.clock_skew)
 
-        Written out in one function: on grpcio each call of another costs as much as the look.
-        """
-        header = None
-        for key, value in context.invocation_metadata() or ():
-            if key == "authorization":
-                if header is not None:
-                    raise _refusal("there is more than one authorization header", "TOKEN_INVALID")
-                header = value
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def admits(self, context: Context, scopes: frozenset[str]) -> bool:
+        """Let a call with a token that was seen before go on; say whether it was."""
+        header = _authorization(context)
         seen = self._tokens.get(header)
-        if seen is None or self._now() >= seen.until or self._monotonic() >= self._keys.fresh_until:
-            seen = await self._look_closely(header)
-        else:
-            self._tokens.move_to_end(header)
+        if (
+            seen is None
+            or self._now() >= seen.until
+            or self._monotonic() >= self._keys.fresh_until
+            or not scopes <= seen.caller.scopes
+        ):
+            return False
+        self._tokens.move_to_end(header)
+        current_caller.set(seen.caller)
+        return True
+
+    async def verify(self, context: Context, scopes: frozenset[str]) -> None:
+        """Let the call go on. Raises Unauthenticated, PermissionDenied, Unavailable."""
+        seen = await self._look_closely(_authorization(context))
         if not scopes <= seen.caller.scopes:
             _deny(scopes, seen.caller)
         current_caller.set(seen.caller)
 
     async def close(self) -> None:
-        """Give up what is being fetched, and close the connections to the issuer."""
+        """Give up what is being fetched."""
         await self._keys.close()
-        await self._issuer.close()
 
     async def _look_closely(self, header: str | bytes | None) -> Verified:
         if not isinstance(header, str):
@@ -96,6 +117,23 @@ class BearerGuard:
             raise _refusal("the token is bound to a key: it is no bearer token", "TOKEN_BOUND")
         self._tokens.remember(header, found)
         return found
+
+
+def _authorization(context: Context) -> str | bytes | None:
+    """Return the only authorization header of the call, if there is one."""
+    try:
+        # The native engine has the pairs at hand. Its public method makes an object of each,
+        # which costs as much as the rest of the check.
+        metadata = context._call.metadata  # type: ignore[attr-defined]  # noqa: SLF001
+    except AttributeError:
+        metadata = context.invocation_metadata() or ()
+    header = None
+    for key, value in metadata:
+        if key == "authorization":
+            if header is not None:
+                raise _refusal("there is more than one authorization header", "TOKEN_INVALID")
+            header = value
+    return header
 
 
 def _bearer_token(header: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from runtime.auth.issuer import Issuer, IssuerError
+from runtime.auth.issuer import Issuer, IssuerError, max_age
 from runtime.auth.jwk import JwkError, Key, KeyId, parse_jwks
 from runtime.auth.refresh import AwayError, Refresh
 from runtime.backoff import Backoff
@@ -94,11 +94,11 @@ class Jwks:
         for problem in set(problems) - self._told:
             log.warning("key left out", issuer=self._issuer.url, reason=problem)
         self._told = frozenset(problems)
-        self._keep(keys, began, answer.max_age)
+        self._keep(keys, began, max_age(answer.cache_control))
 
-    def _keep(self, keys: Mapping[KeyId, Key], began: float, max_age: float | None) -> None:
+    def _keep(self, keys: Mapping[KeyId, Key], began: float, age: float | None) -> None:
         limits = self._limits
-        fresh = limits.default_fresh if max_age is None else max_age
+        fresh = limits.default_fresh if age is None else age
         self.fresh_until = began + min(max(fresh, limits.min_fresh), limits.max_fresh)
         self._stale_until = began + limits.max_stale
         removed = frozenset(self._keys.values()) - frozenset(keys.values())

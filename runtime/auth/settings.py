@@ -41,7 +41,8 @@ class IssuerSettings(Settings):
         IssuerUrl, Field(description="the OAuth 2.0 issuer of tokens, as it calls itself")
     ] = DEFAULT_ISSUER
     issuer_roots: Annotated[
-        Path | None, Field(description="PEM file of the roots to trust for the issuer")
+        Path | None,
+        Field(description="PEM file of the roots to trust for the issuer; unset: the system's"),
     ] = None
     trust_network: Annotated[
         bool,
@@ -80,10 +81,18 @@ class ClientSettings(IssuerSettings):
 
     client_id: Annotated[str, Field(min_length=1, description="our name at the issuer")]
     client_secret_file: Annotated[
-        Path, Field(description="file of our secret there; nobody else may read it")
-    ]
+        Path | None,
+        Field(
+            description="file of our secret there; nobody else may read it; unset: where the"
+            " identity server puts those that it makes, clients/CLIENT-ID.secret in its --data"
+        ),
+    ] = None
 
+    @property
+    def secret_file(self) -> Path:
+        """Where our secret is."""
+        return self.client_secret_file or self._data() / "clients" / f"{self.client_id}.secret"
 
-def development_secret(client_id: str) -> Path:
-    """Return where the shop keeps the secret that it makes for a client at its first start."""
-    return state_folder() / "clients" / f"{client_id}.secret"
+    def _data(self) -> Path:
+        """Return the folder that is shared with the identity server, unless we are told."""
+        return state_folder()

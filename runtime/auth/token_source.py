@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote_plus
 
-from runtime.auth.issuer import Answer, Issuer, IssuerError
+from runtime.auth.https import Answer
+from runtime.auth.issuer import Issuer, IssuerError
 from runtime.auth.refresh import AwayError, Refresh
 from runtime.auth.secret_file import read_secret
+from runtime.auth.settings import ClientSettings
 from runtime.backoff import Backoff
 from runtime.errors import Unavailable
 
@@ -57,6 +60,26 @@ class TokenSource:
         self._token: str | None = None
         self._began = self._renew_at = self._end = float("-inf")
 
+    @classmethod
+    def of(cls, settings: ClientSettings, resource: str, *scopes: str) -> Self:
+        """Return a source of tokens for the resource with the scopes, as the settings want it."""
+        issuer = Issuer(
+            settings.issuer, roots=settings.issuer_roots, trust_network=settings.trust_network
+        )
+        wanted = Client(settings.client_id, settings.secret_file, resource, frozenset(scopes))
+        return cls(issuer, wanted)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        await self.close()
+
     def ready(self) -> str | None:
         """Return a token that is good for now, None where one must be fetched first."""
         now = self._monotonic()
@@ -91,9 +114,8 @@ class TokenSource:
         return True
 
     async def close(self) -> None:
-        """Give up a fetch that runs, and close the connections to the issuer."""
+        """Give up a fetch that runs."""
         await self._refresh.close()
-        await self._issuer.close()
 
     async def _fetch(self) -> None:
         began = self._monotonic()

@@ -23,6 +23,9 @@ from uuid import uuid4
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
+# The audience of tokens in tests that have no service of their own.
+AUDIENCE = "urn:bodega:test"
+
 DISCOVERY = "/.well-known/openid-configuration"
 KEYS = "/jwks"
 TOKENS = "/token"

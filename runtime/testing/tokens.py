@@ -6,9 +6,7 @@ import pytest
 
 from runtime.auth.bearer import BearerGuard
 from runtime.auth.issuer import Issuer
-from runtime.testing.issuer import LoopbackIssuer
-
-AUDIENCE = "urn:bodega:test"
+from runtime.testing.issuer import AUDIENCE, LoopbackIssuer
 
 
 @pytest.fixture

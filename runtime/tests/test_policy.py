@@ -19,6 +19,21 @@ from runtime.testing.rpc import ServeEcho
 SCOPED = policy_pb2.Policy(scopes=["catalogue.write", "catalogue.read"])
 
 
+class OnceOnly:
+    """Lets the first call through."""
+
+    def __init__(self) -> None:
+        self.asked: list[frozenset[str]] = []
+
+    def admits(self, _context: Context, _scopes: frozenset[str]) -> bool:
+        return False
+
+    async def verify(self, _context: Context, scopes: frozenset[str]) -> None:
+        self.asked.append(scopes)
+        if len(self.asked) > 1:
+            raise PermissionDenied("no", reason="SCOPE_MISSING")
+
+
 def add(settings: ServerSettings, policy: policy_pb2.Policy | None) -> None:
     echo = Echo(echo_service(policy))
     Server(settings).add(add_echo, echo, echo.service)
@@ -50,21 +65,15 @@ async def test_scopes_that_nothing_verifies_cannot_be_served(
 async def test_the_verifier_gets_the_scopes_and_its_refusal_arrives(
     serve_echo: ServeEcho, server_settings: ServerSettings, kind: str
 ) -> None:
-    asked: list[frozenset[str]] = []
-
-    async def verify(_context: Context, scopes: frozenset[str]) -> None:
-        asked.append(scopes)
-        if len(asked) > 1:
-            raise PermissionDenied("no", reason="SCOPE_MISSING")
-
-    chain = default_chain(server_settings, verify=verify)
+    guard = OnceOnly()
+    chain = default_chain(server_settings, guard=guard)
     stub = await serve_echo(Echo(echo_service(SCOPED)), middleware=chain)
     assert await stub.call(kind, "a") == ["a"]
     with pytest.raises(aio.AioRpcError) as caught:
         # Malformed: who may not call is refused before anything is parsed.
         await stub.call(kind, b"\xff")
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
-    assert asked == [{"catalogue.write", "catalogue.read"}] * 2
+    assert guard.asked == [{"catalogue.write", "catalogue.read"}] * 2
 
 
 def test_every_rpc_of_the_catalogue_has_a_policy() -> None:

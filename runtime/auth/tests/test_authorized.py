@@ -16,9 +16,8 @@ from runtime.chain import default_chain
 from runtime.client import connect
 from runtime.settings import ServerSettings
 from runtime.testing.echo import KINDS, EchoStub
-from runtime.testing.issuer import TOKENS, LoopbackIssuer
+from runtime.testing.issuer import AUDIENCE, TOKENS, LoopbackIssuer
 from runtime.testing.rpc import ServeEcho
-from runtime.testing.tokens import AUDIENCE
 from runtime.transport import PlaintextError, check_target, check_url
 
 SEND_ONE = ["Say", "Count"]
@@ -56,7 +55,7 @@ async def stub(
     serve_echo: ServeEcho, server_settings: ServerSettings, guard: BearerGuard, tokens: TokenSource
 ) -> AsyncIterator[EchoStub]:
     echo = GuardedEcho()
-    plain = await serve_echo(echo, middleware=default_chain(server_settings, verify=guard))
+    plain = await serve_echo(echo, middleware=default_chain(server_settings, guard=guard))
     async with connect(plain.target, echo.service, tokens=tokens) as channel:
         yield EchoStub(channel, echo.service)
 

@@ -24,9 +24,8 @@ from runtime.auth.tests.guarded import (
 from runtime.chain import default_chain
 from runtime.settings import ServerSettings
 from runtime.testing.echo import KINDS, Echo, EchoStub, echo_service
-from runtime.testing.issuer import KEYS, LoopbackIssuer
+from runtime.testing.issuer import AUDIENCE, KEYS, LoopbackIssuer
 from runtime.testing.rpc import ServeEcho
-from runtime.testing.tokens import AUDIENCE
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 
@@ -40,7 +39,7 @@ def echo() -> GuardedEcho:
 async def stub(
     serve_echo: ServeEcho, server_settings: ServerSettings, echo: GuardedEcho, guard: BearerGuard
 ) -> EchoStub:
-    return await serve_echo(echo, middleware=default_chain(server_settings, verify=guard))
+    return await serve_echo(echo, middleware=default_chain(server_settings, guard=guard))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -90,7 +89,7 @@ async def test_all_scopes_of_the_policy_are_wanted(
     issuer: LoopbackIssuer,
 ) -> None:
     echo = GuardedEcho(policy_pb2.Policy(scopes=["a", "b", "c"]))
-    stub = await serve_echo(echo, middleware=default_chain(server_settings, verify=guard))
+    stub = await serve_echo(echo, middleware=default_chain(server_settings, guard=guard))
     error = await refused(stub, metadata=bearer(issuer.token(AUDIENCE, "b")))
     info = details_of(error, error_details_pb2.ErrorInfo())
     assert dict(info.metadata) == {"scopes": "a b c", "missing": "a c"}
@@ -149,7 +148,7 @@ async def test_a_token_that_was_seen_is_refused_once_it_has_expired(
     serve_echo: ServeEcho, server_settings: ServerSettings, issuer: LoopbackIssuer
 ) -> None:
     echo, guard = GuardedEcho(), BearerGuard(Issuer(issuer.url), AUDIENCE, leeway=timedelta(0))
-    stub = await serve_echo(echo, middleware=default_chain(server_settings, verify=guard))
+    stub = await serve_echo(echo, middleware=default_chain(server_settings, guard=guard))
     metadata = bearer(issuer.token(AUDIENCE, "echo.write", exp=int(time.time()) + 2))
     error = None
     async with asyncio.timeout(10):
@@ -181,7 +180,7 @@ async def test_a_public_rpc_has_no_caller_whatever_token_comes_with_it(
     guard: BearerGuard,
     issuer: LoopbackIssuer,
 ) -> None:
-    chain = default_chain(server_settings, verify=guard)
+    chain = default_chain(server_settings, guard=guard)
     stub = await serve_echo(Echo(echo_service()), middleware=chain)
     assert await stub.call("Say", "a", metadata=bearer("x")) == ["a"]
     open_echo = GuardedEcho(policy_pb2.Policy(public=True))

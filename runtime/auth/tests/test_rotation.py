@@ -15,9 +15,8 @@ from runtime.chain import default_chain
 from runtime.client import connect
 from runtime.settings import ServerSettings
 from runtime.testing.echo import EchoStub
-from runtime.testing.issuer import KEYS, LoopbackIssuer
+from runtime.testing.issuer import AUDIENCE, KEYS, LoopbackIssuer
 from runtime.testing.rpc import ServeEcho
-from runtime.testing.tokens import AUDIENCE
 from runtime.testing.waiting import eventually
 
 SCOPES = frozenset({"echo.write"})
@@ -45,7 +44,7 @@ async def stub(
     guard = BearerGuard(
         Issuer(issuer.url), AUDIENCE, limits=JwksLimits(max_fresh=60), monotonic=clock
     )
-    chain = default_chain(server_settings, verify=guard)
+    chain = default_chain(server_settings, guard=guard)
     yield await serve_echo(GuardedEcho(), middleware=chain)
     await guard.close()
 
@@ -60,7 +59,7 @@ async def test_ten_rotations_under_load_fail_no_call(
     issuer.lifetime = 1
     client = Client("worker", issuer.write_secret(tmp_path, "worker"), AUDIENCE, SCOPES)
     tokens, echo = TokenSource(Issuer(issuer.url), client), GuardedEcho()
-    plain = await serve_echo(echo, middleware=default_chain(server_settings, verify=guard))
+    plain = await serve_echo(echo, middleware=default_chain(server_settings, guard=guard))
     stopped = asyncio.Event()
 
     async def load(stub: EchoStub) -> int:

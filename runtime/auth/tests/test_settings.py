@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.auth.settings import ClientSettings, VerifierSettings, development_secret
+from runtime.auth.settings import ClientSettings, VerifierSettings
 from runtime.settings import load
 
 VERIFIER = ["--audience", "urn:bodega:test"]
@@ -52,4 +52,6 @@ def test_development_secrets_lie_in_the_state_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert development_secret("a") == tmp_path / "bodega" / "clients" / "a.secret"
+    found = load(ClientSettings, ["--client-id", "a"]).secret_file
+    assert found == tmp_path / "bodega" / "clients" / "a.secret"
+    assert load(ClientSettings, CLIENT).secret_file == Path("/a")

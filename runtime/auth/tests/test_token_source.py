@@ -10,8 +10,7 @@ import pytest
 from runtime.auth.issuer import Issuer
 from runtime.auth.token_source import Client, TokenSource
 from runtime.errors import Unavailable
-from runtime.testing.issuer import TOKENS, LoopbackIssuer
-from runtime.testing.tokens import AUDIENCE
+from runtime.testing.issuer import AUDIENCE, TOKENS, LoopbackIssuer
 from runtime.testing.waiting import eventually
 
 

@@ -25,8 +25,7 @@ from runtime.auth.verifier import (
     Verified,
     Verifier,
 )
-from runtime.testing.issuer import KEYS, LoopbackIssuer, SigningKey
-from runtime.testing.tokens import AUDIENCE
+from runtime.testing.issuer import AUDIENCE, KEYS, LoopbackIssuer, SigningKey
 
 LEEWAY = timedelta(seconds=30)
 
