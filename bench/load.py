@@ -64,6 +64,7 @@ async def h2load(
     requests: int = 1,
     clients: int = 1,
     streams: int = 1,
+    token: str | None = None,
 ) -> Load:
     """Make the requests over `clients` connections with up to `streams` RPCs at once on each.
 
@@ -76,6 +77,7 @@ async def h2load(
         requests,
         *(f"--requests={requests}", f"--clients={clients}", f"--max-concurrent-streams={streams}"),
         *("--header=content-type: application/grpc", "--header=te: trailers"),
+        *(() if token is None else (f"--header=authorization: Bearer {token}",)),
         f"--data={call.body}",
         f"http://{address}{call.path}",
     )

@@ -25,6 +25,7 @@ from bench.benchmarks import (
     memory,
     start,
     stream_products,
+    token_check,
     worker_file,
 )
 from bench.machine import this_machine
@@ -33,6 +34,7 @@ from runtime import logs
 
 BENCHMARKS: Mapping[str, ModuleType] = {
     "get_product": get_product,
+    "token_check": token_check,
     "import_products": import_products,
     "stream_products": stream_products,
     "memory": memory,

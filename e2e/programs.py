@@ -75,3 +75,12 @@ with open("/data/clients/product-worker.secret") as file:
     mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
     print(json.dumps({"mode": mode, "text": file.read().strip()}))
 """
+
+# Keeps a secret where the worker looks for it.
+WRITE_FILE = """
+import os
+os.mkdir("/data/clients", 0o700)
+file = os.open("/data/clients/product-worker.secret", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+os.write(file, b"SECRET")
+print("null")
+"""

@@ -10,6 +10,7 @@ from product.servicer import ProductServicer, encode
 from product.settings import ProductSettings
 from product.store import Store
 from product.upkeep import purge_for_ever
+from runtime.auth.bearer import BearerGuard
 from runtime.chain import default_chain
 from runtime.clock import now_micros
 from runtime.database_settings import open_migrated
@@ -24,13 +25,16 @@ SERVICE = product_pb2.DESCRIPTOR.services_by_name["ProductService"]
 
 async def serve(settings: ProductSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    async with telemetry(settings, "product") as told:
+    async with (
+        telemetry(settings, "product") as told,
+        BearerGuard.of(settings) as guard,
+    ):
         database = await open_migrated(settings, "product.migrations")
         try:
             store, hub = Store(database, encode), ChangeHub()
             health = Health({SERVICE.full_name: database.check})
             told.ready = lambda: health.serving
-            chain = default_chain(settings, traces=told.traces)
+            chain = default_chain(settings, traces=told.traces, guard=guard)
             server = Server(settings, middleware=chain, health=health)
             server.add(
                 product_pb2_grpc.add_ProductServiceServicer_to_server,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from runtime.auth.settings import Audience, VerifierSettings
 from runtime.database_settings import DatabaseSettings, DatabaseUrl, default_database
 from runtime.settings import (
     Address,
@@ -15,7 +16,7 @@ from runtime.settings import (
 )
 
 
-class ProductSettings(ServerSettings, DatabaseSettings, TelemetrySettings):
+class ProductSettings(ServerSettings, DatabaseSettings, VerifierSettings, TelemetrySettings):
     """Product server: the catalogue of the shop, over gRPC."""
 
     model_config = SettingsConfigDict(env_prefix="BODEGA_PRODUCT_", cli_prog_name="product-server")
@@ -23,6 +24,7 @@ class ProductSettings(ServerSettings, DatabaseSettings, TelemetrySettings):
     listen: Address = "127.0.0.1:50051"
     metrics_listen: Address | None = "127.0.0.1:9051"
     database: DatabaseUrl = default_database("product")
+    audience: Audience = "urn:bodega:product"
     watch_poll: Annotated[
         Duration,
         Field(

@@ -33,6 +33,9 @@ _PASSING = frozenset(
 # it answers, it would answer again.
 _DUBIOUS = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 ATTEMPTS = 6
+# A token may be refused where it is old (its key is gone): the channel then gets another. It is
+# the token's fault no longer once that is refused as well.
+TOKENS = 2
 
 
 class ImportRefusedError(Exception):
@@ -108,12 +111,15 @@ class Importer:
     async def _until_answered(
         self, requests: Sequence[product_pb2.ImportProductsRequest]
     ) -> product_pb2.ImportProductsResponse:
-        failures = 0
+        failures = refusals = 0
         while True:
             try:
                 response = await self._stream(requests)
             except grpc.aio.AioRpcError as error:
                 failures += error.code() in _DUBIOUS
+                refusals += error.code() is grpc.StatusCode.UNAUTHENTICATED
+                if refusals > TOKENS:
+                    raise _refused(error) from error
                 if failures == ATTEMPTS:
                     raise _given_up(requests, error) from error
                 await self._failed(error)
@@ -155,9 +161,8 @@ class Importer:
         """Count the failure and wait; raise where another try is no use."""
         code = error.code()
         metrics.FAILURES.labels(code.name).inc()
-        if code not in _PASSING | _DUBIOUS:
-            reason = f"Product refuses the import: {code.name}: {error.details()}"
-            raise ImportRefusedError(reason, _batch_of(error))
+        if code not in _PASSING | _DUBIOUS | {grpc.StatusCode.UNAUTHENTICATED}:
+            raise _refused(error)
         if self._outage is None:
             self._outage = _Outage(time.monotonic())
             log.warning("product is away, trying again", code=code.name, details=error.details())
@@ -165,6 +170,11 @@ class Importer:
             self._outage.failures += 1
         if await self._stop.within(self._backoff.next(retry_delay(error))):
             raise StoppedError
+
+
+def _refused(error: grpc.aio.AioRpcError) -> ImportRefusedError:
+    reason = f"Product refuses the import: {error.code().name}: {error.details()}"
+    return ImportRefusedError(reason, _batch_of(error))
 
 
 def _given_up(

@@ -4,6 +4,7 @@ import sys
 from datetime import timedelta
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
+from runtime.auth.token_source import TokenSource
 from runtime.backoff import Backoff
 from runtime.client import connect
 from runtime.logs import get_logger
@@ -42,8 +43,14 @@ async def work(settings: ProductWorkerSettings) -> None:
     stop = Stop.on_signals()
     async with (
         telemetry(settings, "product_worker") as told,
+        TokenSource.of(settings, settings.resource, "catalog.write") as tokens,
         connect(
-            settings.target, SERVICE, tls_roots=settings.tls_roots, traces=told.traces
+            settings.target,
+            SERVICE,
+            tls_roots=settings.tls_roots,
+            traces=told.traces,
+            tokens=tokens,
+            trust_network=settings.trust_network,
         ) as channel,
     ):
         importer = Importer(

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Self, override
 
 from pydantic import AfterValidator, Field, model_validator
 
+from runtime.auth.settings import Audience, ClientSettings
 from runtime.settings import Address, Duration, Settings, SettingsConfigDict, TelemetrySettings
 from runtime.state_folder import state_folder
+from runtime.transport import PlaintextError, check_target
 from workers.sources.catalogue import check_extension
 from workers.sources.fields import FIELDS
 
@@ -119,7 +121,7 @@ class SourceSettings(Settings):
         return self
 
 
-class ProductWorkerSettings(MadeUpSettings, SourceSettings, TelemetrySettings):
+class ProductWorkerSettings(MadeUpSettings, SourceSettings, ClientSettings, TelemetrySettings):
     """The product worker: streams products into Product, made-up ones or those of a file.
 
     Exit code: 0 all rows imported, or stopped by a signal; 1 the import failed; 2 wrong flags;
@@ -135,6 +137,10 @@ class ProductWorkerSettings(MadeUpSettings, SourceSettings, TelemetrySettings):
     tls_roots: Annotated[
         Path | None, Field(description="PEM file of the roots to trust; turns TLS on")
     ] = None
+    resource: Annotated[
+        Audience, Field(description="what Product's tokens name as their audience (URI)")
+    ] = "urn:bodega:product"
+    client_id: str = "product-worker"
     deadline: Annotated[
         Duration, Field(gt=timedelta(0), description="longest time that a stream may take")
     ] = timedelta(seconds=30)
@@ -146,3 +152,16 @@ class ProductWorkerSettings(MadeUpSettings, SourceSettings, TelemetrySettings):
         Path, AfterValidator(_expand_home), Field(description="folder of state and checkpoints")
     ] = state_folder()
     metrics_listen: Address | None = "127.0.0.1:9061"
+
+    @override
+    def _data(self) -> Path:
+        return self.data
+
+    @model_validator(mode="after")
+    def _target_is_safe(self) -> Self:
+        tls = self.tls_roots is not None
+        try:
+            check_target(self.target, tls=tls, trust_network=self.trust_network)
+        except PlaintextError as error:
+            raise ValueError(f"--target: {error}: use --tls-roots, or --trust-network") from error
+        return self

@@ -38,6 +38,7 @@ class Side:
     response_bytes: int
     check: Callable[[int], Awaitable[None]]
     rate: float = 0.0
+    token: str | None = None
 
     async def load(self, options: Options, requests: int) -> Load:
         """Make the requests; all of them must bring the same bytes."""
@@ -48,6 +49,7 @@ class Side:
             requests=requests,
             clients=CLIENTS,
             streams=STREAMS,
+            token=self.token,
         )
         expected = requests * self.response_bytes
         check_equal(f"{self.call.path}: bytes of the responses", load.data_bytes, expected)
@@ -71,7 +73,7 @@ async def run(options: Options) -> Sequence[Figure]:
         for engine in ("native", "grpcio"):
             folder = options.folder / engine
             server = await stack.enter_async_context(product_server(folder, engine))
-            sides[engine] = await _product_side(options, server)
+            sides[engine] = await product_side(options, server)
         echo = await stack.enter_async_context(listening("bench.echo_server"))
         sides["echo"] = _echo_side(options, echo, sides["native"].response_bytes)
         for side in sides.values():
@@ -94,10 +96,11 @@ async def _trust(_calls: int) -> None:
     """Ask nothing more: the bytes of the echo have shown that all calls were answered."""
 
 
-async def _product_side(options: Options, server: ProductServer) -> Side:
+async def product_side(options: Options, server: ProductServer) -> Side:
+    """Fill the catalogue, and return GetProduct of one of its products."""
     chunks = batches(drafts(PRODUCTS), 200)
     import_call = write_call(options.folder / f"{server.address}.import", "ImportProducts", chunks)
-    await h2load(options.h2load, server.address, import_call)
+    await h2load(options.h2load, server.address, import_call, token=server.token)
     check_equal("products imported", await server.count(), PRODUCTS)
     page = await server.stub.ListProducts(product_pb2.ListProductsRequest(page_size=1))
     request = product_pb2.GetProductRequest(id=page.products[0].id)

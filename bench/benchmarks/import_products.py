@@ -42,8 +42,8 @@ class Import:
         """Import, and return the rows a second."""
         folder = options.folder / f"round-{next(numbers)}"
         async with product_server(folder) as server:
-            await h2load(options.h2load, server.address, self.warm_up)
-            load = await h2load(options.h2load, server.address, self.call)
+            await h2load(options.h2load, server.address, self.warm_up, token=server.token)
+            load = await h2load(options.h2load, server.address, self.call, token=server.token)
             check_equal("imports, counted", await server.handled("ImportProducts"), {"OK": 2})
             check_equal("products imported", await server.count(), WARM_UP_ROWS + self.rows)
         return self.rows / load.seconds

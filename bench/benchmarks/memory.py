@@ -23,7 +23,7 @@ async def run(options: Options) -> Sequence[Figure]:
     async with product_server(options.folder) as server:
         begun = server.process.peak_bytes()
         options.report("importing them")
-        imported = await h2load(options.h2load, server.address, importing)
+        imported = await h2load(options.h2load, server.address, importing, token=server.token)
         options.report("streaming them")
         streamed = await h2load(options.h2load, server.address, streaming)
         peak = server.process.peak_bytes()

@@ -50,7 +50,7 @@ async def _fill(options: Options, server: ProductServer) -> None:
     options.report("importing")
     chunks = batches(drafts(PRODUCTS), 200)
     call = write_call(options.folder / "import.body", "ImportProducts", chunks)
-    await h2load(options.h2load, server.address, call)
+    await h2load(options.h2load, server.address, call, token=server.token)
 
 
 async def _id_before_last(server: ProductServer, products: int) -> int:

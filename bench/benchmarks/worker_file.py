@@ -12,7 +12,7 @@ from bench.benchmark import Options, check_equal
 from bench.catalogue import drafts
 from bench.measure import Figure, Series, in_turns
 from bench.process import default_environment
-from bench.product_server import free_port, product_server
+from bench.product_server import WORKER, free_port, product_server
 
 ROWS = 100_000
 STATUSES = {1: "in_stock", 2: "low", 3: "out_of_stock"}
@@ -46,6 +46,8 @@ async def _import(file: Path, folder: Path) -> float:
         code = await _run_worker(
             *("--source", str(file), "--target", server.address, "--data", str(folder / "worker")),
             *("--metrics-listen", f"127.0.0.1:{free_port()}"),
+            *("--issuer", server.issuer.url),
+            *("--client-secret-file", str(server.issuer.write_secret(folder, WORKER))),
         )
         seconds = time.perf_counter() - begin
         check_equal("exit code of the worker", code, 0)

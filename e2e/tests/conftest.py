@@ -8,6 +8,8 @@ import pytest
 
 from bazel.image.testing.archive import Image, read_image
 from bazel.image.testing.podman import Podman, enter_private_network
+from e2e.programs import WRITE_FILE
+from runtime.testing.issuer import LoopbackIssuer
 
 ADDRESS = "127.0.0.1:50051"
 ISSUER = "http://127.0.0.1:8080"
@@ -45,9 +47,18 @@ def connected() -> grpc.Channel:
 
 
 @pytest.fixture(scope="session")
-def product(podman: Podman) -> Running:
+def issuer(podman: Podman) -> Iterator[LoopbackIssuer]:
+    """Serves in the network of the containers, which this thread is in since podman is there."""
+    assert podman("version")
+    with LoopbackIssuer({"product-worker": "s3cret"}) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def product(podman: Podman, issuer: LoopbackIssuer) -> Running:
     archive = os.environ["PRODUCT_IMAGE"]
-    running = start(podman, archive, "product.server", BODEGA_PRODUCT_LISTEN=ADDRESS)
+    env = {"BODEGA_PRODUCT_LISTEN": ADDRESS, "BODEGA_PRODUCT_ISSUER": issuer.url}
+    running = start(podman, archive, "product.server", **env)
     connected().close()
     return running
 
@@ -61,11 +72,16 @@ def identity(podman: Podman) -> Running:
 
 
 @pytest.fixture(scope="session")
-def worker(podman: Podman, product: Running) -> Running:
+def worker(podman: Podman, product: Running, issuer: LoopbackIssuer) -> Running:
     assert product.container
     archive = os.environ["PRODUCT_WORKER_IMAGE"]
     interval = {"BODEGA_PRODUCT_WORKER_INTERVAL": "200ms", "BODEGA_PRODUCT_WORKER_BATCH": "200"}
-    return start(podman, archive, "workers.product_worker", **interval)
+    env = interval | {"BODEGA_PRODUCT_WORKER_ISSUER": issuer.url}
+    running = start(podman, archive, "workers.product_worker", **env)
+    # It waits for its secret, as it does for an identity server that has not made it yet.
+    secret = issuer.clients["product-worker"]
+    assert podman.python(running.container, WRITE_FILE.replace("SECRET", secret)) is None
+    return running
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from bazel.image.testing.podman import Podman
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from e2e.tests.conftest import Running, connected
+from runtime.testing.issuer import LoopbackIssuer
 
 
 def batch(name: str) -> product_pb2.ImportProductsRequest:
@@ -21,13 +22,20 @@ def batch(name: str) -> product_pb2.ImportProductsRequest:
     )
 
 
-def import_products(channel: grpc.Channel, name: str) -> product_pb2.ImportProductsResponse:
+def import_products(
+    channel: grpc.Channel, issuer: LoopbackIssuer, name: str
+) -> product_pb2.ImportProductsResponse:
     stub = product_pb2_grpc.ProductServiceStub(channel)
-    return stub.ImportProducts(iter([batch(f"{name}-{number}") for number in range(5)]), timeout=60)
+    batches = [batch(f"{name}-{number}") for number in range(5)]
+    token = issuer.token("urn:bodega:product", "catalog.write")
+    metadata = (("authorization", f"Bearer {token}"),)
+    return stub.ImportProducts(iter(batches), timeout=60, metadata=metadata)
 
 
-def test_it_imports_a_catalogue_and_says_that_it_serves(channel: grpc.Channel) -> None:
-    imported = import_products(channel, "first")
+def test_it_imports_a_catalogue_and_says_that_it_serves(
+    channel: grpc.Channel, issuer: LoopbackIssuer
+) -> None:
+    imported = import_products(channel, issuer, "first")
     assert (imported.inserted_count, imported.rejected_count) == (1000, 0)
     health = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
     request = health_pb2.HealthCheckRequest(service="bodega.product.v1.ProductService")
@@ -35,14 +43,14 @@ def test_it_imports_a_catalogue_and_says_that_it_serves(channel: grpc.Channel) -
 
 
 def test_sigterm_ends_it_with_exit_code_0_and_the_catalogue_is_kept(
-    podman: Podman, product: Running
+    podman: Podman, product: Running, issuer: LoopbackIssuer
 ) -> None:
     with connected() as channel:
-        import_products(channel, "kept")
+        import_products(channel, issuer, "kept")
     assert podman.terminate(product.container) == 0
     podman("start", product.container)
     with connected() as channel:
-        again = import_products(channel, "kept")
+        again = import_products(channel, issuer, "kept")
     assert (again.inserted_count, again.repeated_batch_count) == (1000, 5)
 
 

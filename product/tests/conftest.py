@@ -9,13 +9,21 @@ from product.service import Catalogue
 from product.servicer import ProductServicer, encode
 from product.store import Store
 from product.tests.examples import pack
+from runtime.auth.bearer import BearerGuard
+from runtime.chain import default_chain
 from runtime.client import connect
 from runtime.database import Database, open_database
 from runtime.migrate import upgrade
 from runtime.server import Server
 from runtime.settings import ServerSettings
+from runtime.testing.issuer import AUDIENCE, LoopbackIssuer
+from runtime.testing.one_token import OneToken
 
-pytest_plugins = ["runtime.testing.databases", "runtime.testing.rpc"]
+pytest_plugins = [
+    "runtime.testing.databases",
+    "runtime.testing.rpc",
+    "runtime.testing.tokens",
+]
 
 SERVICE = product_pb2.DESCRIPTOR.services_by_name["ProductService"]
 
@@ -50,9 +58,11 @@ def catalogue(sqlite_database: Database, hub: ChangeHub) -> Catalogue:
 
 
 @pytest.fixture
-async def server(server_settings: ServerSettings, catalogue: Catalogue) -> Server:
+async def server(
+    server_settings: ServerSettings, catalogue: Catalogue, guard: BearerGuard
+) -> Server:
     """With each engine in turn; not yet serving."""
-    made = Server(server_settings)
+    made = Server(server_settings, middleware=default_chain(server_settings, guard=guard))
     servicer = ProductServicer(catalogue)
     made.add(product_pb2_grpc.add_ProductServiceServicer_to_server, servicer, SERVICE)
     return made
@@ -66,8 +76,14 @@ async def address(server: Server) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def channel(address: str) -> AsyncIterator[aio.Channel]:
-    async with connect(address, SERVICE) as opened:
+def tokens(issuer: LoopbackIssuer) -> OneToken:
+    """One token with which everything is allowed."""
+    return OneToken(issuer.token(AUDIENCE, "catalog.write"))
+
+
+@pytest.fixture
+async def channel(address: str, tokens: OneToken) -> AsyncIterator[aio.Channel]:
+    async with connect(address, SERVICE, tokens=tokens) as opened:
         yield opened
 
 

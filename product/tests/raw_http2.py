@@ -15,8 +15,19 @@ def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 def header(name: str, value: str) -> bytes:
-    """Return a literal header without indexing (RFC 7541 §6.2.2), of less than 127 bytes."""
-    return b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+    """Return a literal header without indexing (RFC 7541 §6.2.2)."""
+    return b"\0" + length(name) + name.encode() + length(value) + value.encode()
+
+
+def length(text: str) -> bytes:
+    """Return the length of a string that is not compressed (RFC 7541 §5.1)."""
+    if len(text) < 127:
+        return bytes([len(text)])
+    left, more = len(text) - 127, b""
+    while left >= 128:
+        left, low = divmod(left, 128)
+        more += bytes([low + 128])
+    return bytes([127]) + more + bytes([left])
 
 
 class Call:

@@ -16,6 +16,8 @@ from bodega.product.v1 import product_pb2 as pb
 from product.service import Catalogue
 from product.tests import raw_http2
 from product.tests.examples import Failure, batch, message, money, next_of, raw, stream
+from runtime.client import connect
+from runtime.testing.one_token import OneToken
 
 if TYPE_CHECKING:
     from product.tests.examples import Stub
@@ -189,10 +191,10 @@ def chunk_of_5_mb() -> bytes:
     return encoded
 
 
-async def test_a_chunk_of_5_mb(address: str) -> None:
+async def test_a_chunk_of_5_mb(address: str, tokens: OneToken) -> None:
     """From a client that sets itself no limit."""
     no_limit = [("grpc.max_send_message_length", -1)]
-    async with aio.insecure_channel(address, no_limit) as channel:
+    async with connect(address, tokens=tokens, options=no_limit) as channel:
         call = raw(channel, "ImportProducts", streams=True)
         with pytest.raises(aio.AioRpcError) as refused:
             await call(stream(chunk_of_5_mb()))
@@ -296,7 +298,10 @@ async def test_a_watch_from_a_revision_that_is_none(stub: Stub) -> None:
     assert found.metadata["field"] == "after_revision"
 
 
-async def test_a_deadline_that_has_passed_before_the_message_came(stub: Stub, address: str) -> None:
+async def test_a_deadline_that_has_passed_before_the_message_came(
+    stub: Stub, address: str, tokens: OneToken
+) -> None:
+    headers = {"grpc_timeout": "1m", "authorization": f"Bearer {tokens.ready()}"}
     new = message("NEW")
     writes = {
         "CreateProduct": create(new),
@@ -306,18 +311,22 @@ async def test_a_deadline_that_has_passed_before_the_message_came(stub: Stub, ad
     async with asyncio.timeout(10):
         for method, request in writes.items():
             path = f"/bodega.product.v1.ProductService/{method}"
-            call = await raw_http2.Call.begin(address, path, grpc_timeout="1m")
+            call = await raw_http2.Call.begin(address, path, **headers)
             await call.ended()
             call.send(request.SerializeToString())
             await stub.GetProduct(pb.GetProductRequest(id=1))
             await call.close()
 
 
-async def test_the_same_message_in_time_is_carried_out(stub: Stub, address: str) -> None:
+async def test_the_same_message_in_time_is_carried_out(
+    stub: Stub, address: str, tokens: OneToken
+) -> None:
     """So the test above fails where something else stops the write."""
     path = "/bodega.product.v1.ProductService/CreateProduct"
     async with asyncio.timeout(10):
-        call = await raw_http2.Call.begin(address, path, grpc_timeout="9S")
+        call = await raw_http2.Call.begin(
+            address, path, grpc_timeout="9S", authorization=f"Bearer {tokens.ready()}"
+        )
         call.send(create(message("NEW")).SerializeToString())
         await call.ended()
         await call.close()

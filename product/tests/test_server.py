@@ -19,6 +19,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from bodega.product.v1 import product_pb2 as pb
 from bodega.product.v1 import product_pb2_grpc
 from product.tests.examples import batch, message
+from runtime.client import connect
+from runtime.testing.issuer import LoopbackIssuer
+from runtime.testing.one_token import OneToken
 
 if TYPE_CHECKING:
     from product.tests.examples import Stub
@@ -48,17 +51,22 @@ async def event(process: Process, name: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running(*flags: str, home: Path) -> AsyncIterator[tuple[Process, Stub]]:
-    async with reachable(*flags, home=home) as (process, channel):
+async def running(
+    *flags: str, home: Path, issuer: LoopbackIssuer
+) -> AsyncIterator[tuple[Process, Stub]]:
+    async with reachable(*flags, home=home, issuer=issuer) as (process, channel):
         yield process, product_pb2_grpc.ProductServiceStub(channel)
 
 
 @asynccontextmanager
-async def reachable(*flags: str, home: Path) -> AsyncIterator[tuple[Process, grpc.aio.Channel]]:
-    process = await start(*ANY_PORT, *flags, home=home)
+async def reachable(
+    *flags: str, home: Path, issuer: LoopbackIssuer
+) -> AsyncIterator[tuple[Process, grpc.aio.Channel]]:
+    process = await start(*ANY_PORT, "--issuer", issuer.url, *flags, home=home)
+    tokens = OneToken(issuer.token("urn:bodega:product", "catalog.write"))
     try:
         address = (await event(process, "serving"))["address"]
-        async with grpc.aio.insecure_channel(address) as channel:
+        async with connect(address, tokens=tokens) as channel:
             yield process, channel
     finally:
         if process.returncode is None:
@@ -73,8 +81,10 @@ async def ended(*flags: str, home: Path) -> tuple[int | None, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_it_needs_no_flags_keeps_its_data_and_ends_on_sigterm(tmp_path: Path) -> None:
-    async with running(home=tmp_path) as (process, stub):
+async def test_it_keeps_its_data_and_ends_on_sigterm(
+    tmp_path: Path, issuer: LoopbackIssuer
+) -> None:
+    async with running(home=tmp_path, issuer=issuer) as (process, stub):
         created = await stub.CreateProduct(pb.CreateProductRequest(product=message("A")))
         watched = stub.WatchProducts(pb.WatchProductsRequest(after_revision=-1))
         await watched.read()
@@ -85,13 +95,13 @@ async def test_it_needs_no_flags_keeps_its_data_and_ends_on_sigterm(tmp_path: Pa
         async with asyncio.timeout(10):
             assert await process.wait() == 0
     assert (tmp_path / "bodega" / "product.db").stat().st_mode & 0o777 == 0o600
-    async with running(home=tmp_path) as (_, stub):
+    async with running(home=tmp_path, issuer=issuer) as (_, stub):
         found = await stub.GetProduct(pb.GetProductRequest(id=created.product.id))
         assert found.product == created.product
 
 
 async def test_killed_in_the_middle_of_an_import_it_holds_each_product_once_after_the_next(
-    tmp_path: Path,
+    tmp_path: Path, issuer: LoopbackIssuer
 ) -> None:
     batches = [
         batch(f"b{number}", [message(f"S{number}-{row}") for row in range(50)])
@@ -108,10 +118,10 @@ async def test_killed_in_the_middle_of_an_import_it_holds_each_product_once_afte
         for each in batches:
             yield each
 
-    async with running(home=tmp_path) as (process, stub):
+    async with running(home=tmp_path, issuer=issuer) as (process, stub):
         call = stub.ImportProducts(broken_off(process))
         assert await call.code() == grpc.StatusCode.UNAVAILABLE
-    async with running(home=tmp_path) as (_, stub):
+    async with running(home=tmp_path, issuer=issuer) as (_, stub):
         response = await stub.ImportProducts(whole())
         assert response.inserted_count == 2000
         assert response.updated_count == response.rejected_count == 0
@@ -145,21 +155,24 @@ async def test_the_help_tells_each_flag_and_its_default(tmp_path: Path) -> None:
 
 
 async def test_an_empty_postgresql_database_is_refused_until_it_is_migrated(
-    postgres_url: str, tmp_path: Path
+    postgres_url: str, tmp_path: Path, issuer: LoopbackIssuer
 ) -> None:
     code, _, err = await ended(*ANY_PORT, "--database", postgres_url, home=tmp_path)
     assert code == 1
     assert "--migrate" in err
-    async with running("--database", postgres_url, "--migrate", home=tmp_path) as (_, stub):
+    flags = ("--database", postgres_url)
+    async with running(*flags, "--migrate", home=tmp_path, issuer=issuer) as (_, stub):
         created = await stub.CreateProduct(pb.CreateProductRequest(product=message("A")))
-    async with running("--database", postgres_url, home=tmp_path) as (_, stub):
+    async with running(*flags, home=tmp_path, issuer=issuer) as (_, stub):
         found = await stub.GetProduct(pb.GetProductRequest(id=created.product.id))
         assert found.product == created.product
 
 
-async def test_a_database_that_is_damaged_while_it_serves_is_not_serving(tmp_path: Path) -> None:
+async def test_a_database_that_is_damaged_while_it_serves_is_not_serving(
+    tmp_path: Path, issuer: LoopbackIssuer
+) -> None:
     file = tmp_path / "bodega" / "product.db"
-    async with reachable(home=tmp_path) as (_, channel):
+    async with reachable(home=tmp_path, issuer=issuer) as (_, channel):
         stub = product_pb2_grpc.ProductServiceStub(channel)
         await stub.ImportProducts(iter([batch("b", [message(f"S{row}") for row in range(200)])]))
         with closing(sqlite3.connect(file)) as other:

@@ -40,7 +40,7 @@ PARTS = (
         binary="product/server",
         flags=(
             *("--listen", "{product}", "--metrics-listen", "{product-metrics}"),
-            *("--database", "sqlite:///{data}/product.db"),
+            *("--database", "sqlite:///{data}/product.db", "--issuer", "http://{identity}"),
         ),
         listens=_product,
         metrics=Port("product-metrics", 9051),
@@ -53,12 +53,12 @@ PARTS = (
         binary="workers/product_worker",
         flags=(
             *("--target", "{product}", "--metrics-listen", "{product-worker-metrics}"),
-            *("--data", "{data}"),
+            *("--data", "{data}", "--issuer", "http://{identity}"),
         ),
         metrics=_product_worker_metrics,
         ready=HttpReady(_product_worker_metrics),
         calls=Calls.CLIENT,
-        needs=("product",),
+        needs=("identity", "product"),
         counts=(_sent, *(_products(outcome) for outcome in ("inserted", "updated", "rejected"))),
         progress=_sent,
         # It has read its --source to the end: 3 says that some rows were not imported.

@@ -1,10 +1,11 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runtime.testing.issuer import LoopbackIssuer
 from workers.sources.catalogue import CatalogueFile
 from workers.sources.fields import FieldMap
 from workers.sources.record import BadRow, Record
@@ -33,6 +34,19 @@ async def gate() -> AsyncIterator[Gate]:
 
 
 @pytest.fixture
-async def product_servers(tmp_path: Path) -> AsyncIterator[ProductServers]:
+def issuer() -> Iterator[LoopbackIssuer]:
+    with LoopbackIssuer({"product-worker": "s3cret"}) as served:
+        yield served
+
+
+@pytest.fixture
+def token_flags(issuer: LoopbackIssuer, tmp_path: Path) -> tuple[str, ...]:
+    """What the worker needs to get tokens."""
+    file = issuer.write_secret(tmp_path, "product-worker")
+    return ("--issuer", issuer.url, "--client-secret-file", str(file))
+
+
+@pytest.fixture
+async def product_servers(tmp_path: Path, issuer: LoopbackIssuer) -> AsyncIterator[ProductServers]:
     async with AsyncExitStack() as stack:
-        yield ProductServers(tmp_path, stack)
+        yield ProductServers(tmp_path, stack, issuer)

@@ -12,6 +12,8 @@ from typing import Any
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from runtime.client import connect
+from runtime.testing.issuer import LoopbackIssuer
+from runtime.testing.one_token import OneToken
 
 TIMEOUT_SECONDS = 60
 
@@ -87,9 +89,15 @@ class Program:
 class ProductServers:
     """Starts product servers on a database, each ended with the block at the latest."""
 
-    def __init__(self, folder: Path, stack: AsyncExitStack) -> None:
+    def __init__(self, folder: Path, stack: AsyncExitStack, issuer: LoopbackIssuer) -> None:
+        self.issuer = issuer
         self._folder = folder
         self._stack = stack
+
+    @property
+    def tokens(self) -> OneToken:
+        """A token with which one may import."""
+        return OneToken(self.issuer.token("urn:bodega:product", "catalog.write"))
 
     async def start(self, name: str = "product") -> tuple[Program, str]:
         """Return a server that serves, and its address."""
@@ -98,6 +106,7 @@ class ProductServers:
                 "product.server",
                 *("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"),
                 *("--database", f"sqlite:///{self._folder}/{name}.db"),
+                *("--issuer", self.issuer.url),
             )
         )
         serving = await program.event("serving")

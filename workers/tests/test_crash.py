@@ -76,10 +76,12 @@ async def test_each_product_is_there_exactly_once_after_both_sides_were_killed(
     tmp_path: Path,
     gate: Gate,
     product_servers: ProductServers,
+    token_flags: tuple[str, ...],
 ) -> None:
     source, data = tmp_path / f"catalogue.{suffix}", tmp_path / "data"
     write(source, count)
     flags = (
+        *token_flags,
         *("--source", str(source), "--data", str(data), "--target", gate.address),
         *("--metrics-listen", "127.0.0.1:0", "--stream-rows", str(stream_rows)),
         *("--max-backoff", "200ms"),

@@ -37,12 +37,12 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run_import(tmp_path: Path, source: Path) -> RunImport:
+def run_import(tmp_path: Path, source: Path, product_servers: ProductServers) -> RunImport:
     """Import the source into the server at an address, in this process."""
 
     async def run_import(address: str, stop: Stop | None = None, **more: Any) -> Outcome:
         stop = stop or Stop()
-        async with connect(address, SERVICE) as channel:
+        async with connect(address, SERVICE, tokens=product_servers.tokens) as channel:
             importer = Importer(
                 product_pb2_grpc.ProductServiceStub(channel),
                 stop,

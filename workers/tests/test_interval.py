@@ -26,11 +26,11 @@ async def product(product_servers: ProductServers) -> str:
 
 
 @pytest.fixture
-def send() -> Send:
+def send(product_servers: ProductServers) -> Send:
     """Send the products of a sequence number to the server at an address."""
 
     async def send(address: str, sequence: int) -> product_pb2.ImportProductsResponse:
-        async with connect(address, SERVICE) as channel:
+        async with connect(address, SERVICE, tokens=product_servers.tokens) as channel:
             importer = Importer(
                 product_pb2_grpc.ProductServiceStub(channel),
                 Stop(),

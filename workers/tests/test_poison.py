@@ -17,8 +17,9 @@ HEADER = "sku,name,price,currency,status\n"
 
 
 @pytest.fixture
-def flags(tmp_path: Path, gate: Gate) -> tuple[str, ...]:
+def flags(tmp_path: Path, gate: Gate, token_flags: tuple[str, ...]) -> tuple[str, ...]:
     return (
+        *token_flags,
         *("--target", gate.address, "--data", str(tmp_path / "data")),
         *("--metrics-listen", "127.0.0.1:0", "--max-backoff", "10ms"),
     )

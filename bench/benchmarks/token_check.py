@@ -1,0 +1,61 @@
+"""GetProduct that checks a token seen before, to GetProduct that ignores it."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+
+from bench.benchmark import Options
+from bench.benchmarks.get_product import WARM_UP_REQUESTS, Reached, Side, product_side
+from bench.measure import Figure, Series, Target, in_turns
+from bench.product_server import product_server
+
+# One program in all cases, so that nothing but the guard, or the header, is between them.
+PROGRAM = "bench.guarded_server"
+# Whether GetProduct wants a token, and whether it gets one.
+CASES = {
+    "checked": ("--guarded", True),
+    "ignored": ("--no-guarded", True),
+    "none": ("--no-guarded", False),
+}
+
+
+async def run(options: Options) -> Sequence[Figure]:
+    """Measure both engines: a token that is checked, one that is ignored, and none."""
+    async with AsyncExitStack() as stack:
+        sides: dict[str, Side] = {}
+        for engine in ("native", "grpcio"):
+            for case, (flag, sends) in CASES.items():
+                folder = options.folder / f"{engine}-{case}"
+                server = await stack.enter_async_context(
+                    product_server(folder, engine, PROGRAM, flag)
+                )
+                side = await product_side(options, server)
+                side.token = server.token if sends else None
+                sides[f"{engine} {case}"] = side
+        for side in sides.values():
+            await side.load(options, WARM_UP_REQUESTS)
+        runs = {name: partial(side.run, options) for name, side in sides.items()}
+        reached = await in_turns(runs, options.rounds, options.report)
+    return [figure for engine in ("native", "grpcio") for figure in _figures(reached, engine)]
+
+
+def _figures(reached: dict[str, tuple[Reached, ...]], engine: str) -> list[Figure]:
+    def rates(case: str) -> Series:
+        values = tuple(each.rate for each in reached[f"{engine} {case}"])
+        return Series(case, "calls/s", values)
+
+    def cpu(case: str) -> Series:
+        values = tuple(each.cpu_micros for each in reached[f"{engine} {case}"])
+        return Series(case, "µs", values)
+
+    checked, ignored, none = "checked", "ignored", "none"
+    return [
+        Figure(
+            f"GetProduct {engine}, token checked, to ignored",
+            rates(checked),
+            rates(ignored),
+            Target("at least", 0.95),
+        ),
+        Figure(f"CPU a call {engine}, the same", cpu(checked), cpu(ignored)),
+        Figure(f"GetProduct {engine}, token checked, to none sent", rates(checked), rates(none)),
+    ]
