@@ -33,7 +33,7 @@ PARTS = (
         ready=HttpReady(_identity_metrics),
         calls=Calls.HTTP,
         # Who logs in is sent on; who may not is shown the form again.
-        counts=(_answered("tokens issued", "/token", 200), _answered("log-ins", "/login", 303)),
+        counts=(_answered("tokens", "/token", 200), _answered("log-ins", "/login", 303)),
     ),
     Part(
         name="product",

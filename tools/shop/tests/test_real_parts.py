@@ -34,7 +34,10 @@ def test_a_fresh_shop_runs_well(real_shop: Start, tmp_path: Path) -> None:
     assert code == 0, out + err
     assert "product-worker: healthy" in out
     assert re.search(r"product-worker: \d+ batches · 100 inserted", out), out
+    # What was imported was imported with a token, and the secret for it is nobody else's.
+    assert re.search(r"identity: [1-9]\d* tokens", out), out
     assert (data / "product.db").exists()
+    assert (data / "clients" / "product-worker.secret").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_catalogue_is_kept_from_run_to_run(real_shop: Start) -> None:
@@ -45,13 +48,14 @@ def test_the_catalogue_is_kept_from_run_to_run(real_shop: Start) -> None:
     assert "product: 100 products" in out
 
 
-def test_the_shop_survives_a_server_that_is_killed(real_shop: Start) -> None:
+@pytest.mark.parametrize("server", ["identity", "product"])
+def test_the_shop_survives_a_server_that_is_killed(real_shop: Start, server: str) -> None:
     running = real_shop()
-    product = running.pid_of("product")
+    killed = running.pid_of(server)
     running.read_until("product-worker: healthy")
-    os.kill(product, signal.SIGKILL)
-    running.read_until("product: restarting")
-    running.read_until("product: healthy")
+    os.kill(killed, signal.SIGKILL)
+    running.read_until(f"{server}: restarting")
+    running.read_until(f"{server}: healthy")
     running.process.send_signal(signal.SIGTERM)
     code, out, err = running.end(60)
     assert code == 0, out + err
