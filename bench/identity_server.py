@@ -64,7 +64,8 @@ class IdentityServer:
 async def identity_server(folder: Path) -> AsyncIterator[IdentityServer]:
     """Run `identity.server` with the shop's clients, its database in the folder.
 
-    It is started a second time, as a server mostly is: on a database that is there already.
+    It is started a second time, as an installed server mostly is: its database and its bytecode
+    are there already. To compile, and to migrate, each takes memory that is not given back.
     """
     metrics = f"127.0.0.1:{free_port()}"
     flags = (
@@ -72,9 +73,10 @@ async def identity_server(folder: Path) -> AsyncIterator[IdentityServer]:
         *("--database", f"sqlite:///{folder}/identity.db", "--data", str(folder)),
         *_NO_LIMITS,
     )
-    async with listening("identity.server", *flags):
+    bytecode = folder / "bytecode"
+    async with listening("identity.server", *flags, bytecode=bytecode):
         pass
-    async with listening("identity.server", *flags) as process:
+    async with listening("identity.server", *flags, bytecode=bytecode) as process:
         secret = (folder / "clients" / f"{CLIENT}.secret").read_text().strip()
         encoded = b64encode(f"{CLIENT}:{secret}".encode()).decode()
         yield IdentityServer(process, metrics, f"Basic {encoded}")

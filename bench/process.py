@@ -42,12 +42,18 @@ class Process:
 
 
 @asynccontextmanager
-async def listening(module: str, *flags: str) -> AsyncIterator[Process]:
+async def listening(
+    module: str, *flags: str, bytecode: Path | None = None
+) -> AsyncIterator[Process]:
     """Run a module that logs {"event": "serving", "address": …}; end it with SIGTERM.
 
+    `bytecode` is a folder to keep it in, for a server that starts as an installed one does.
     Raises WrongResultError where it ends before it serves, or not as it should.
     """
     command, environment = program(module)
+    if bytecode is not None:
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["PYTHONPYCACHEPREFIX"] = str(bytecode)
     # A session of its own: Ctrl-C is for the benchmark, which then stops its servers.
     process = await asyncio.create_subprocess_exec(
         *command,
