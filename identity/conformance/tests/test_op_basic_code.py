@@ -67,7 +67,7 @@ async def test_oidcc_codereuse_30seconds(flow: Flow, browser: Browser, clock: Ha
 async def test_oidcc_ensure_registered_redirect_uri(flow: Flow, browser: Browser) -> None:
     page = await browser.get(flow.path(redirect_uri=BYE))
     assert page.status_code == 400
-    assert headline(page) == "This request cannot be read"
+    assert headline(page) == "This request was refused"
     assert "The redirect_uri is not registered." in page.text
 
 
