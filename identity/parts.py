@@ -48,6 +48,9 @@ from runtime.database import Database
 
 _SECOND = timedelta(seconds=1)
 
+# Characters of X-Forwarded-For: five addresses or so.
+_LONGEST_HOPS = 200
+
 
 @dataclass(frozen=True, kw_only=True)
 class Foundations:
@@ -125,7 +128,11 @@ class Parts:
     def address_of(self, http: HttpRequest) -> str:
         """Return the address that answers for a request."""
         peer = None if http.client is None else http.client.host
-        return self._address(peer, *http.headers.getlist("x-forwarded-for"))
+        hops = http.headers.getlist("x-forwarded-for")
+        # Strangers write these: what is remembered of them is short.
+        if sum(map(len, hops)) > _LONGEST_HOPS:
+            return self.addresses.of(peer, hops)
+        return self._address(peer, *hops)
 
     def _needs(self) -> Needs:
         base, settings = self.base, self.base.settings

@@ -230,3 +230,13 @@ async def test_requests_are_counted_by_route_and_never_by_path(provider: Provide
     await provider.http.get("/made-up-by-a-stranger")
     await provider.http.request("PROPFIND", "/jwks")
     assert counts() == [each + 1 for each in before]
+
+
+async def test_of_forwarded_addresses_only_short_ones_are_remembered(provider: Provider) -> None:
+    """A thousand headers of 30 KB, each another, would be 30 MB."""
+    for number in range(3):
+        headers = {"X-Forwarded-For": f"192.0.2.{number}, " + "x" * 20_000}
+        await provider.http.post("/token", headers=headers)
+    assert provider.parts._address.cache_info().currsize == 0
+    await provider.http.post("/token", headers={"X-Forwarded-For": "192.0.2.1"})
+    assert provider.parts._address.cache_info().currsize == 1
