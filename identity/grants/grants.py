@@ -5,10 +5,12 @@ tokens wherever somebody asks (introspection, userinfo).
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     RowMapping,
@@ -19,14 +21,18 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from identity.model import Grant
 from identity.statements import insert_into
-from identity.tables import grants, revoked_access_tokens
+from identity.tables import device_codes, grants, revoked_access_tokens
 from runtime.clock import Clock, Micros, now_micros
 from runtime.database import Database
 
 OFFLINE = "offline_access"
+
+# The columns that grants and approved devices have in common: who, for whom, in which session.
+type Row = ReadOnlyColumnCollection[str, Column[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +86,12 @@ def revoke_grants(connection: Connection, which: ColumnElement[bool], now: Micro
     return connection.execute(update(grants).where(live).values(revoke_time=now)).rowcount
 
 
+def withdraw_approvals(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Deny the devices that were approved but have not fetched their tokens: they have no grant."""
+    approved = and_(which, device_codes.c.state == "approved")
+    connection.execute(update(device_codes).where(approved).values(state="denied"))
+
+
 def is_live(grant_id: ColumnElement[str], now: Micros) -> ColumnElement[bool]:
     """Whether the grant that a row of another table names may still be used."""
     return exists().where(
@@ -130,27 +142,32 @@ class Grants:
 
     async def revoke(self, grant_id: str) -> bool:
         """Revoke a grant; return False where there is no live one."""
-        return await self._revoke(grants.c.grant_id == grant_id) > 0
+        now, which = self._clock(), grants.c.grant_id == grant_id
+        return await self._database.write(lambda c: revoke_grants(c, which, now)) > 0
 
     async def revoke_session(self, sid: str) -> int:
         """Revoke what was granted in a session, but for what is meant to outlive it."""
-        # Names of scopes have no wildcards, so padded with spaces they are found whole.
-        offline = (" " + grants.c.scopes + " ").contains(f" {OFFLINE} ", autoescape=True)
-        return await self._revoke(and_(grants.c.sid == sid, ~offline))
+
+        def which(row: Row) -> ColumnElement[bool]:
+            # Names of scopes have no wildcards, so padded with spaces they are found whole.
+            offline = (" " + row.scopes + " ").contains(f" {OFFLINE} ", autoescape=True)
+            return and_(row.sid == sid, ~offline)
+
+        return await self._revoke(which)
 
     async def revoke_client_user(self, client_id: str, user_id: str) -> int:
         """Revoke all that a user granted a client."""
         return await self._revoke(
-            and_(grants.c.user_id == user_id, grants.c.client_id == client_id)
+            lambda row: and_(row.user_id == user_id, row.client_id == client_id)
         )
 
     async def revoke_user(self, user_id: str) -> int:
         """Revoke all that a user granted anybody."""
-        return await self._revoke(grants.c.user_id == user_id)
+        return await self._revoke(lambda row: row.user_id == user_id)
 
     async def revoke_client(self, client_id: str) -> int:
         """Revoke all that anybody granted a client."""
-        return await self._revoke(grants.c.client_id == client_id)
+        return await self._revoke(lambda row: row.client_id == client_id)
 
     async def revoke_access_token(self, jti: str, expire_time: Micros) -> None:
         """Remember until it would expire that one access token is not to be honoured."""
@@ -164,6 +181,11 @@ class Grants:
         values = {"jti": jti, "grant_id": grant_id}
         return bool(await self._database.read(lambda c: c.scalar(query, values), snapshot=False))
 
-    async def _revoke(self, which: ColumnElement[bool]) -> int:
+    async def _revoke(self, which: Callable[[Row], ColumnElement[bool]]) -> int:
         now = self._clock()
-        return await self._database.write(lambda c: revoke_grants(c, which, now))
+
+        def work(connection: Connection) -> int:
+            withdraw_approvals(connection, which(device_codes.c))
+            return revoke_grants(connection, which(grants.c), now)
+
+        return await self._database.write(work)

@@ -118,3 +118,21 @@ async def test_the_device_endpoint_checks_client_and_scope(provider: Provider) -
     assert await error(None, client_id="app", scope="unknown") == "invalid_scope"
     assert await error(None, client_id="app", resource="urn:none") == "invalid_target"
     assert await error(None) == "invalid_client"
+
+
+async def test_a_log_out_ends_what_a_device_has_not_fetched_yet(provider: Provider) -> None:
+    """Its grant is made when it fetches: until then there is nothing else to revoke."""
+    online = await start(provider)
+    offline = await start(provider, scope="openid offline_access")
+    for started in (online, offline):
+        assert await provider.parts.devices.approve(started["user_code"], provider.session)
+    await provider.parts.grants.revoke_session(provider.session.sid)
+    assert (await poll(provider, online["device_code"])).json()["error"] == "access_denied"
+    assert (await poll(provider, offline["device_code"])).status_code == 200
+
+
+async def test_a_new_password_ends_what_a_device_has_not_fetched_yet(provider: Provider) -> None:
+    started = await start(provider, scope="openid offline_access")
+    assert await provider.parts.devices.approve(started["user_code"], provider.session)
+    await provider.parts.users.set_password(provider.user.user_id, "another horse battery")
+    assert (await poll(provider, started["device_code"])).json()["error"] == "access_denied"

@@ -8,11 +8,11 @@ from functools import partial
 
 from sqlalchemy import Connection, RowMapping, select, update
 
-from identity.grants.grants import revoke_grants
+from identity.grants.grants import revoke_grants, withdraw_approvals
 from identity.logout.logout_notices import end_sessions
 from identity.model import User
 from identity.statements import insert_into
-from identity.tables import grants, sessions, users
+from identity.tables import device_codes, grants, sessions, users
 from identity.users.passwords import Passwords, check_password
 from runtime.clock import Clock, Micros, now_micros
 from runtime.database import Database
@@ -193,6 +193,7 @@ def _change(
     changed = connection.execute(update(users).where(is_it).values(**values, update_time=now))
     if casts_out:
         end_sessions(connection, sessions.c.user_id == user_id, now)
+        withdraw_approvals(connection, device_codes.c.user_id == user_id)
         revoke_grants(connection, grants.c.user_id == user_id, now)
     return changed.rowcount == 1
 
