@@ -34,6 +34,8 @@ def arguments(env: os._Environ[str]) -> list[str]:
     """Translate Bazel's test environment into pytest's flags."""
     flags = ["-c", "pyproject.toml", "--rootdir=.", "-p", "no:cacheprovider", "--tb=short"]
     flags.append(f"--basetemp={env['TEST_TMPDIR']}/pytest")
+    # The same examples each time, and no clock: a busy machine fails nothing.
+    flags.append("--hypothesis-profile=ci")
     if "XML_OUTPUT_FILE" in env:
         flags.append(f"--junitxml={env['XML_OUTPUT_FILE']}")
     if "TESTBRIDGE_TEST_ONLY" in env:
