@@ -9,6 +9,8 @@ from identity.settings import is_loopback
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1"})
 # RFC 3986's characters, in a URI that needs no normalisation.
 _URI = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%#]+")
+# As a Content-Security-Policy can name it.
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?")
 # RFC 8252 §7.1: a domain name turned around, so it has a dot.
 _PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
@@ -20,7 +22,7 @@ def check_redirect_uri(uri: str, *, native: bool) -> str | None:
         return "must be an absolute URI in ASCII, without spaces"
     if "#" in uri:
         return "must have no fragment (RFC 6749 §3.1.2)"
-    if "@" in parts.netloc or "*" in parts.netloc:
+    if parts.netloc and not _HOST_AND_PORT.fullmatch(parts.netloc):
         return "must name its host to the letter: no user, no wildcard"
     return _check_scheme(parts, native=native)
 

@@ -131,6 +131,9 @@ def test_all_contradictions_are_told_together() -> None:
         "https://example.com/#",
         "https://user@example.com/",
         "https://*.example.com/",
+        # It would end a rule of the consent page's policy, and begin another.
+        "https://example.com;sandbox/",
+        "https://a.example,b.example/",
         "https:///callback",
         "https://example.com:99999/",
         "https://example.com/ callback",
