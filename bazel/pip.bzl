@@ -65,17 +65,21 @@ _ANNOTATIONS = {
     "googleapis-common-protos": package_annotation(
         additive_build_content = _WHEEL_PROTOS.format(
             import_root = "site-packages",
-            protos = ["google/type/money.proto"],
+            protos = {
+                "google/rpc/status.proto": ["@pip_grpcio_tools//:any_proto"],
+                "google/type/money.proto": [],
+            },
         ),
     ),
     "grpcio-tools": package_annotation(
         additive_build_content = _WHEEL_PROTOS.format(
             import_root = "site-packages/grpc_tools/_proto",
-            protos = [
-                "google/protobuf/descriptor.proto",
-                "google/protobuf/field_mask.proto",
-                "google/protobuf/timestamp.proto",
-            ],
+            protos = {
+                "google/protobuf/any.proto": [],
+                "google/protobuf/descriptor.proto": [],
+                "google/protobuf/field_mask.proto": [],
+                "google/protobuf/timestamp.proto": [],
+            },
         ),
     ),
     "ruff": package_annotation(additive_build_content = _WHEEL_BINARY.format(name = "ruff")),

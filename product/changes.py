@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from product.failure import report
+from runtime.failure import report
 from runtime.logs import get_logger
 
 log = get_logger(__name__)

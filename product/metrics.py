@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from prometheus_client import Counter, Gauge
 
-from product.failure import report
 from product.model import Extent, ImportSummary
+from runtime.failure import report
 from runtime.logs import get_logger
 
 EVERY = timedelta(seconds=5)

@@ -9,7 +9,6 @@ from product.service import Catalogue
 from product.servicer import ProductServicer, encode
 from product.settings import ProductSettings
 from product.store import Store
-from product.upkeep import purge_for_ever
 from runtime.auth.bearer import BearerGuard
 from runtime.chain import default_chain
 from runtime.clock import now_micros
@@ -19,6 +18,7 @@ from runtime.main import run
 from runtime.server import Server
 from runtime.settings import load
 from runtime.telemetry import telemetry
+from runtime.upkeep import purge_for_ever
 
 SERVICE = product_pb2.DESCRIPTOR.services_by_name["ProductService"]
 

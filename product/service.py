@@ -7,9 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from product.changes import ChangeHub
-from product.chunks import CHUNK_SIZE, cut
 from product.errors import not_found, revision_ahead
-from product.etag import revision_of
 from product.imports import Import
 from product.metrics import count_import
 from product.model import (
@@ -38,16 +36,15 @@ from product.validation import (
     check_ids,
     check_mask,
     check_proposal,
-    check_request_id,
     columns_of,
     draft_of,
-    refuse,
 )
 from runtime import page_token
+from runtime.chunks import CHUNK_SIZE, cut
 from runtime.clock import Clock, Micros, now_micros
+from runtime.etag import revision_of
+from runtime.validation import check_page_size, check_request_id, refuse
 
-DEFAULT_PAGE = 50
-MAX_PAGE = 1000
 DEFAULT_CHUNK = 200
 FROM_NOW_ON = -1
 # In bytes. A message may have 4 MiB: the rest is for the token, and for what stands around each
@@ -137,9 +134,7 @@ class Catalogue:
 
     async def list_page(self, asked: Filter, order: Order, page_size: int, token: str) -> Page:
         """Return a page of a listing."""
-        if page_size < 0:
-            raise refuse("page_size", "must not be negative")
-        size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
+        size = check_page_size(page_size)
         listing = Listing(check_filter(asked), order)
         query = _query(listing)
         after = page_token.decode(query, token, order.key_shape) if token else None

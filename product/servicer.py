@@ -9,7 +9,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import money_pb2
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
-from product.etag import etag_of
 from product.model import (
     BadPrice,
     Change,
@@ -22,16 +21,17 @@ from product.model import (
     Proposal,
 )
 from product.service import Catalogue
-from product.validation import refuse
 from runtime.call import Context
 from runtime.clock import Micros
 from runtime.currencies import EXPONENTS
 from runtime.encoded import encoded, encoded_field, message_field, message_fields
 from runtime.endless import endless
 from runtime.errors import InvalidArgument
+from runtime.etag import etag_of
 from runtime.money import Money
 from runtime.money_proto import from_proto
 from runtime.money_proto import to_proto as money_to_proto
+from runtime.validation import refuse
 
 # The numbers of the fields that hold messages of products.
 _PRODUCT = product_pb2.GetProductResponse.PRODUCT_FIELD_NUMBER

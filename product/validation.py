@@ -7,6 +7,7 @@ from product.model import BadPrice, Column, Draft, Filter, Proposal, Rejection, 
 from runtime.currencies import EXPONENTS
 from runtime.errors import FieldViolation, InvalidArgument
 from runtime.money import Money
+from runtime.validation import check_batch_id, refuse
 
 MAX_BATCH_GET = 200
 MAX_BATCH_ROWS = 1000
@@ -20,18 +21,11 @@ _NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f]{1,200}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_DESCRIPTION = 4000
 _DESCRIPTION = re.compile(rf"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]{{0,{_LONGEST_DESCRIPTION}}}")
-_BATCH_ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _STATUSES = frozenset(Status)
 
 _NAME_RULE = "must be 1 to 200 characters, not all blank, none a control character"
 _DESCRIPTION_RULE = "must be up to 4,000 characters, none a control character but line breaks"
 _STATUS_RULE = "must be IN_STOCK, LOW or OUT_OF_STOCK"
-
-
-def refuse(field: str, rule: str) -> InvalidArgument:
-    """Return the error that one field breaks one rule."""
-    return InvalidArgument([FieldViolation(field, rule)])
 
 
 def check_id(value: int, field: str = "id") -> int:
@@ -55,17 +49,9 @@ def check_ids(ids: Sequence[int]) -> list[int]:
     return list(dict.fromkeys(ids))
 
 
-def check_request_id(request_id: str) -> str:
-    """Return the UUID in its canonical form."""
-    if not _UUID.fullmatch(request_id):
-        raise refuse("request_id", "must be a UUID such as 6f1e9b8e-4d0c-4d8e-9a59-0c3f6a2b7d11")
-    return request_id.lower()
-
-
 def check_batch(batch_id: str, rows: int) -> None:
     """Accept a batch of so many rows."""
-    if not _BATCH_ID.fullmatch(batch_id):
-        raise refuse("batch_id", "must be 1 to 128 characters out of A-Z a-z 0-9 . _ : / -")
+    check_batch_id(batch_id)
     if not 1 <= rows <= MAX_BATCH_ROWS:
         raise refuse("products", f"must be 1 to {MAX_BATCH_ROWS:,} products")
 

@@ -8,7 +8,6 @@ from product.validation import (
     check_filter,
     check_ids,
     check_mask,
-    check_request_id,
     sort_out,
     violations,
 )
@@ -117,17 +116,6 @@ def test_bad_ids_are_refused(ids: list[int], field: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         check_ids(ids)
     assert refused.value.violations[0].field == field
-
-
-def test_a_request_id_has_one_form() -> None:
-    upper = "6F1E9B8E-4D0C-4D8E-9A59-0C3F6A2B7D11"
-    assert check_request_id(upper) == upper.lower()
-
-
-@pytest.mark.parametrize("request_id", ["1", "x" * 36, "6f1e9b8e4d0c4d8e9a590c3f6a2b7d11"])
-def test_a_request_id_that_is_no_uuid_is_refused(request_id: str) -> None:
-    with pytest.raises(InvalidArgument, match="request_id"):
-        check_request_id(request_id)
 
 
 @pytest.mark.parametrize(

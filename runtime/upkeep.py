@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
-from product.failure import report
 from runtime.clock import Micros
+from runtime.failure import report
 from runtime.logs import get_logger
 
 KEPT = timedelta(days=30)

@@ -1,4 +1,4 @@
-from product.chunks import cut
+from runtime.chunks import cut
 
 
 def by_itself(item: int) -> int:
