@@ -33,6 +33,9 @@ def clients(database: Database, clock: HandClock) -> Clients:
     return Clients(database, clock=clock)
 
 
+SERVICES = {"cart", "cart-worker", "operator", "product-worker"}
+
+
 def settings_of(tmp_path: Path, text: str | None = None) -> StoreSettings:
     path = None
     if text is not None:
@@ -41,14 +44,14 @@ def settings_of(tmp_path: Path, text: str | None = None) -> StoreSettings:
     return StoreSettings.model_validate({"data": tmp_path / "data", "clients": path})
 
 
-async def test_the_shipped_file_gives_the_worker_a_secret_of_its_own(
+async def test_the_shipped_file_gives_each_service_a_secret_of_its_own(
     clients: Clients, tmp_path: Path
 ) -> None:
     resources = await apply_clients_file(settings_of(tmp_path), clients)
     path = secret_path(tmp_path / "data", "product-worker")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert [each.name for each in path.parent.iterdir()] == ["product-worker.secret"]
+    assert {each.stem for each in path.parent.iterdir()} == SERVICES
     assert await clients.has_secret("product-worker", path.read_text().strip())
     assert resources.owner("catalog.write") == "urn:bodega:product"
     cli = await clients.get("bodega-cli")
@@ -71,7 +74,7 @@ async def test_many_replicas_at_once_share_one_secret(database: Database, tmp_pa
     settings = settings_of(tmp_path)
     await asyncio.gather(*(apply_clients_file(settings, each) for each in replicas))
     assert len(await replicas[0].secrets("product-worker")) == 1
-    assert len(await replicas[0].all()) == 2
+    assert {each.client.client_id for each in await replicas[0].all()} == SERVICES | {"bodega-cli"}
 
 
 async def test_a_restored_secret_is_taken_by_an_empty_database(

@@ -1,0 +1,1 @@
+"""Carts: what each customer wants to buy, at the prices agreed."""
