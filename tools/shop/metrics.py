@@ -59,6 +59,8 @@ class Sample:
     calls: Mapping[str, float]
     latency: Histogram
     counts: Mapping[str, float]
+    # RPCs that the part made and that ended, by the full name of the service.
+    made: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
@@ -72,6 +74,7 @@ def read(text: str, at: float, calls: Calls, counts: Sequence[Count]) -> Sample:
     codes: dict[str, float] = {}
     buckets: dict[float, float] = {}
     found: dict[str, float] = {}
+    made: dict[str, float] = {}
     for line in _lines(text):
         if line.name == f"{prefix}_handled_total" and _is_work(line):
             code = line.labels["code"]
@@ -79,11 +82,16 @@ def read(text: str, at: float, calls: Calls, counts: Sequence[Count]) -> Sample:
         elif line.name == f"{prefix}_duration_seconds_bucket" and _is_work(line):
             bound = float(line.labels["le"])
             buckets[bound] = buckets.get(bound, 0) + line.value
+        if line.name == f"{Calls.CLIENT.value}_handled_total" and _is_work(line):
+            service = line.labels["service"]
+            made[service] = made.get(service, 0) + line.value
         for count in counts:
             if line.name == count.metric and count.labels.items() <= line.labels.items():
-                found[count.title] = found.get(count.title, 0) + line.value
+                title = f"{line.labels[count.by]} {count.title}" if count.by else count.title
+                found[title] = found.get(title, 0) + line.value
     bounds = tuple(sorted(buckets))
-    return Sample(at, codes, Histogram(bounds, tuple(buckets[b] for b in bounds)), found)
+    latency = Histogram(bounds, tuple(buckets[b] for b in bounds))
+    return Sample(at, codes, latency, found, made)
 
 
 def _lines(text: str) -> Iterator[Line]:
@@ -114,11 +122,25 @@ class History:
         """Return calls a second over the last ten seconds; None before there are two samples."""
         if len(self.samples) < 2:
             return None
-        return _rate(self._window_start(), self.samples[-1])
+        return _rate(self._window_start().total, self.samples[-1].total, self._window())
+
+    def made(self) -> dict[str, float]:
+        """Return RPCs a second to each service over the last ten seconds, busiest first."""
+        if len(self.samples) < 2:
+            return {}
+        older, newer = self._window_start().made, self.samples[-1].made
+        rates = {
+            service: _rate(older.get(service, 0), total, self._window())
+            for service, total in newer.items()
+        }
+        return dict(sorted(rates.items(), key=lambda each: -each[1]))
 
     def rates(self) -> list[float]:
         """Return calls a second between each two samples of the last minute, oldest first."""
-        return [_rate(older, newer) for older, newer in pairwise(self.samples)]
+        return [
+            _rate(older.total, newer.total, newer.at - older.at)
+            for older, newer in pairwise(self.samples)
+        ]
 
     def quantile(self, q: float) -> float | None:
         """Estimate the seconds that a call took over the last ten seconds; None if none ended."""
@@ -130,6 +152,9 @@ class History:
         newest = self.samples[-1]
         return next(s for s in self.samples if newest.at - s.at <= _WINDOW)
 
+    def _window(self) -> float:
+        return self.samples[-1].at - self._window_start().at
 
-def _rate(older: Sample, newer: Sample) -> float:
-    return (newer.total - older.total) / max(newer.at - older.at, 1e-3)
+
+def _rate(older: float, newer: float, seconds: float) -> float:
+    return (newer - older) / max(seconds, 1e-3)

@@ -50,11 +50,15 @@ class Calls(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number out of the part's metrics, summed over the labels that are not named."""
+    """A number out of the part's metrics, summed over the labels that are not named.
+
+    With `by` it is one number for each value of that label, which then begins its title.
+    """
 
     title: str
     metric: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from tools.shop.logs import LogLine
+from tools.shop.part import GrpcHealth
 from tools.shop.status import State, Status
 from tools.shop.words import (
     count_words,
@@ -137,7 +138,8 @@ def _headings(columns: _Columns) -> Text:
 
 def _part_lines(view: View, number: int, status: Status, columns: _Columns) -> list[Text]:
     """Draw one part: its row, where it is and what it has done, what went wrong last."""
-    lines = [_part_row(view, number, status, columns), *_part_facts(status, columns.width)]
+    facts = _part_facts(status, _flow_words(view, status), columns.width)
+    lines = [_part_row(view, number, status, columns), *facts]
     if status.state in {State.STARTING, State.UNHEALTHY}:
         lines.append(Text(f"{_INDENT}{status.answer}", "yellow"))
     if error := status.last_error:
@@ -171,17 +173,32 @@ def _part_row(view: View, number: int, status: Status, columns: _Columns) -> Tex
     return line
 
 
-def _part_facts(status: Status, width: int) -> list[Text]:
-    """Draw where it is and what it has done, on one line if there is room."""
+def _part_facts(status: Status, flow: str, width: int) -> list[Text]:
+    """Draw where it is, what it has done and whom it calls, on one line if there is room."""
     where = f"{status.address} · pid {status.pid}" if status.pid else status.address
     place = Text(f"{_INDENT}{where}", "bright_black")
     last = status.history.last
     counts = count_words(last.counts) if last else ""
-    if not counts:
+    facts = Text.assemble(counts, "   " if counts and flow else "", (flow, "blue"))
+    if not facts:
         return [place]
-    if len(place) + 3 + len(counts) <= width:
-        return [place.append(f" · {counts}", "default")]
-    return [place, Text(f"{_INDENT}{counts}")]
+    if len(place) + 3 + len(facts) <= width:
+        return [place.append(" · ").append(facts)]
+    return [place, Text(_INDENT).append(facts)]
+
+
+def _flow_words(view: View, status: Status) -> str:
+    """Say how often the part calls each of the others."""
+    servers = {
+        each.part.ready.service: each.part.name
+        for each in view.statuses
+        if isinstance(each.part.ready, GrpcHealth)
+    }
+    return "  ".join(
+        f"→ {servers[service]} {rate_words(rate)}/s"
+        for service, rate in status.history.made().items()
+        if service in servers
+    )
 
 
 def _row(columns: _Columns, name: str, state: str, *numbers: str) -> str:

@@ -119,6 +119,16 @@ def test_a_count_sums_over_the_labels_it_does_not_name() -> None:
     assert read(PAGE, 0, Calls.SERVER, counts).counts == {"inserted": 11, "rows": 12}
 
 
+def test_a_count_may_be_one_for_each_value_of_a_label() -> None:
+    counts = [Count("rows", "rows_total", by="outcome")]
+    found = read(PAGE, 0, Calls.SERVER, counts).counts
+    assert found == {"inserted rows": 11, "updated rows": 1}
+
+
+def test_what_a_part_calls_is_counted_by_service_whatever_it_serves() -> None:
+    assert read(PAGE, 0, Calls.SERVER, ()).made == {"other": 3}
+
+
 def sample(at: float, calls: float) -> Sample:
     return Sample(at, {"OK": calls}, Histogram((0.1, math.inf), (calls, calls)), {})
 
@@ -129,6 +139,14 @@ def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
         history.add(sample(at, calls))
     assert history.rate() == pytest.approx(10)
     assert history.rates() == pytest.approx([200, 2, 20])
+
+
+def test_the_busiest_service_that_is_called_comes_first() -> None:
+    history = History()
+    for at in (0, 10):
+        made = {"rare": at * 1.0, "busy": at * 5.0}
+        history.add(Sample(at, {}, Histogram(), {}, made))
+    assert list(history.made().items()) == [("busy", 5), ("rare", 1)]
 
 
 def test_one_sample_has_no_rate() -> None:

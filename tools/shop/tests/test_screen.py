@@ -4,6 +4,7 @@ import io
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.screen import Screen as FullScreen
 
 from tools.shop.metrics import Histogram, Sample
+from tools.shop.part import GrpcHealth, Port
 from tools.shop.screen import Screen, View
 from tools.shop.status import State, Status
 from tools.shop.words import (
@@ -54,6 +56,19 @@ def test_a_healthy_part_shows_its_numbers(make_status: MakeStatus) -> None:
         assert shown in drawn
     assert "127.0.0.1:50051 · pid 4711" in drawn
     assert "██" in drawn
+
+
+def test_a_part_shows_which_of_the_others_it_calls_and_how_often(make_status: MakeStatus) -> None:
+    worker = make_status("worker", state=State.HEALTHY)
+    for second in range(11):
+        made = {"test.v1.Product": second * 2.0, "test.v1.Elsewhere": second * 9.0}
+        worker.history.add(Sample(NOW + second, {}, Histogram(), {}, made))
+    served = make_status("product")
+    ready = GrpcHealth(Port("product", 50051), "test.v1.Product")
+    served.part = replace(served.part, ready=ready)
+    drawn = draw([worker, served])
+    assert "→ product 2.0/s" in drawn
+    assert "Elsewhere" not in drawn
 
 
 def test_a_part_that_is_restarted_shows_when_and_why(make_status: MakeStatus) -> None:
