@@ -10,6 +10,7 @@ from product.model import Batch, BatchResult, ImportSummary, Proposal
 from product.validation import check_batch, sort_out
 from runtime.errors import DomainError, InvalidArgument
 from runtime.money import Money
+from runtime.tracing import step
 
 MAX_LISTED_REJECTIONS = 10_000
 
@@ -81,7 +82,8 @@ class Import:
 
     async def _write_one(self, batch: Batch, index: int) -> None:
         try:
-            result = await self._write(batch)
+            with step("import batch", batch_id=batch.batch_id, rows=len(batch.drafts)):
+                result = await self._write(batch)
         except DomainError as error:
             _locate(error, batch.batch_id, index)
             raise

@@ -6,6 +6,7 @@ the ratio before anything is made: an RPC that is not sampled has no span at all
 
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from random import random
 from typing import Any
@@ -38,7 +39,27 @@ class TraceSource:
             yield
             return
         with self.tracer.start_as_current_span(name, context=otel.Context()):
+            _recording.set(self)
             yield
+
+
+# Whoever makes spans of the work that runs here; unset where it is not sampled.
+_recording: ContextVar[TraceSource | None] = ContextVar("recording", default=None)
+
+
+@contextmanager
+def step(name: str, **attributes: str | int) -> Iterator[None]:
+    """Give a part of the work a span of its own, where that work is recorded.
+
+    A stream is one span however long it lives: this is for what is done for each of its messages.
+    """
+    source = _recording.get()
+    if source is None or not trace.get_current_span().is_recording():
+        yield
+        return
+    named = {f"bodega.{key}": value for key, value in attributes.items()}
+    with source.tracer.start_as_current_span(name, attributes=named):
+        yield
 
 
 class Tracing:
@@ -108,6 +129,7 @@ def _start(source: TraceSource, method: Method, parent: otel.Context) -> trace.S
         attributes={"rpc.system": "grpc", "rpc.service": method.service, "rpc.method": method.name},
     )
     # Never detached: each RPC runs in a task of its own, whose context ends with it.
+    _recording.set(source)
     otel.attach(trace.set_span_in_context(span, parent))
     return span
 

@@ -35,6 +35,7 @@ from runtime.telemetry import telemetry
 from runtime.testing.echo import KINDS, Echo, echo_service
 from runtime.testing.rpc import ServeEcho
 from runtime.testing.waiting import eventually
+from runtime.tracing import step
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
@@ -135,6 +136,44 @@ async def test_what_is_not_sampled_has_no_span(
         await stub.call("Say", "a", metadata=headers)
         await stub.call("Chat", "a", metadata=headers)
     assert len(kept.spans) == 2 * spans
+
+
+@pytest.mark.parametrize(("sampled", "spans"), [("01", 7), ("00", 0)])
+async def test_each_message_of_a_stream_may_have_a_span_within_that_of_the_stream(
+    collector: tuple[str, Collector],
+    serve_echo: ServeEcho,
+    server_settings: ServerSettings,
+    sampled: str,
+    spans: int,
+) -> None:
+    endpoint, kept = collector
+    async with telemetry(traced(endpoint, 1.0), "test") as told:
+        chain = default_chain(server_settings, traces=told.traces)
+        inner = await serve_echo(Echo(echo_service()), middleware=chain, traces=told.traces)
+
+        class Stepping(Echo):
+            async def collect(self, request: Any, _context: Context) -> StringValue:
+                number = 0
+                async for message in request:
+                    with step("message", number=number):
+                        await inner.call("Say", message.value)
+                    number += 1
+                return StringValue()
+
+        outer = await serve_echo(Stepping(echo_service()), middleware=chain)
+        parent = (("traceparent", f"00-{TRACE}-{SPAN}-{sampled}"),)
+        await outer.call("Collect", "a", "b", metadata=parent)
+    # The stream, and of each message its own span, the call within it, and that call's other side.
+    assert len(kept.spans) == spans
+    if spans:
+        by_id = {span.span_id: span for span in kept.spans}
+        steps = [span for span in kept.spans if span.name == "message"]
+        assert len(steps) == 2
+        for each in steps:
+            assert by_id[each.parent_span_id].name.endswith("/Collect")
+            assert [attribute.key for attribute in each.attributes] == ["bodega.number"]
+        calls = [span for span in kept.spans if span.kind == CLIENT]
+        assert {span.parent_span_id for span in calls} == {span.span_id for span in steps}
 
 
 class Watched:
