@@ -1,14 +1,14 @@
 """One import stream: a batch is written while the next one is received and checked."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from hashlib import sha256
-from typing import Self
 
 from product.model import Batch, BatchResult, ImportSummary, Proposal
 from product.validation import check_batch, sort_out
 from runtime.errors import DomainError, InvalidArgument
+from runtime.in_order import InOrder, locate
 from runtime.money import Money
 from runtime.tracing import step
 
@@ -40,16 +40,13 @@ def digest_of(proposals: Iterable[Proposal]) -> bytes:
 
 
 class Import:
-    """Writes batches in their order, with one being written at a time, and adds up the results.
+    """Checks batches while the one before is written, and adds up the results."""
 
-    Leaving the context waits for what is still being written, whatever ended the stream.
-    """
-
-    def __init__(self, write: Callable[[Batch], Awaitable[BatchResult]]) -> None:
+    def __init__(self, write: Callable[[Batch], Awaitable[BatchResult]], order: InOrder) -> None:
         self.summary = ImportSummary()
         self.batches = 0
         self._write = write
-        self._writing: asyncio.Task[None] | None = None
+        self._order = order
 
     async def add(self, batch_id: str, proposals: Sequence[Proposal]) -> None:
         """Begin to write a batch, once the one before is written."""
@@ -59,33 +56,17 @@ class Import:
             batch = checked_batch(batch_id, proposals)
         except InvalidArgument as error:
             # The batch before is kept, or else its own failure is the one to tell.
-            await self.settle()
-            _locate(error, batch_id, index)
+            await self._order.settle()
+            locate(error, batch_id, index)
             raise
-        await self.settle()
-        self._writing = asyncio.create_task(self._write_one(batch, index))
-
-    async def settle(self) -> None:
-        """Wait until all that was added is durable; raise what went wrong with it."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            await writing
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        if self._writing is not None:
-            await asyncio.wait((self._writing,))
-            # The stream's own end is what its client hears of.
-            self._writing.exception()
+        await self._order.begin(partial(self._write_one, batch, index))
 
     async def _write_one(self, batch: Batch, index: int) -> None:
         try:
             with step("import batch", batch_id=batch.batch_id, rows=len(batch.drafts)):
                 result = await self._write(batch)
         except DomainError as error:
-            _locate(error, batch.batch_id, index)
+            locate(error, batch.batch_id, index)
             raise
         self._add_up(batch.batch_id, result)
 
@@ -98,9 +79,3 @@ class Import:
         total.repeated_batches += result.is_repeated
         room = MAX_LISTED_REJECTIONS - len(total.rejections)
         total.rejections += ((batch_id, each) for each in result.rejections[:room])
-
-
-def _locate(error: DomainError, batch_id: str, index: int) -> None:
-    """Tell the client which batch the error is about."""
-    where = {"batch_id": batch_id[:128], "batch_index": str(index)}
-    error.metadata = {**error.metadata, **where}

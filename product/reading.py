@@ -1,15 +1,13 @@
 """Reads products as fast as the database gives them."""
 
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select
-from sqlalchemy.dialects import sqlite
 
 from product.model import Encoder, Listed, Product
 from product.tables import product_columns, products
-from runtime.sqlite_connection import driver
+from runtime.rows import fetch_rows
 
 _MESSAGE = itemgetter(1)
 _BY_IDS = select(*product_columns).where(products.c.id.in_(bindparam("ids", expanding=True)))
@@ -23,17 +21,8 @@ def select_messages(*columns: Any) -> Select[Any]:
 def fetch_messages(
     connection: Connection, query: Select[Any], values: dict[str, Any], encode: Encoder
 ) -> list[Listed]:
-    """Return the rows of a select of messages, all of them made.
-
-    Text, numbers and bytes need nothing done to them, so the driver's own rows are taken. On
-    SQLite the driver runs the statement too: Core takes two thirds of the time of a read by id,
-    and this is what GetProduct does, and a stream. On PostgreSQL the round trip is all that counts.
-    """
-    if connection.dialect.name == "sqlite":
-        sql, constants = _sqlite_statement(query)
-        rows = driver(connection).execute(sql, constants | values).fetchall()
-    else:
-        rows = _fetch_by_core(connection, query, values)
+    """Return the rows of a select of messages, all of them made."""
+    rows = fetch_rows(connection, query, values)
     return rows if all(map(_MESSAGE, rows)) else completed(connection, rows, encode)
 
 
@@ -50,18 +39,3 @@ def completed(connection: Connection, rows: list[Listed], encode: Encoder) -> li
         for row in rows
         if row[1] is not None or row[0] in made
     ]
-
-
-def _fetch_by_core(
-    connection: Connection, query: Select[Any], values: dict[str, Any]
-) -> list[Listed]:
-    cursor = connection.execute(query, values).cursor
-    assert cursor is not None  # noqa: S101  (a select has one)
-    return list(cursor.fetchall())
-
-
-@lru_cache(1024)
-def _sqlite_statement(query: Select[Any]) -> tuple[str, dict[str, Any]]:
-    """Return the SQL, and the values that stand in the query itself."""
-    compiled = query.compile(dialect=sqlite.dialect(paramstyle="named"))
-    return str(compiled), {name: each for name, each in compiled.params.items() if each is not None}

@@ -43,6 +43,7 @@ from runtime import page_token
 from runtime.chunks import CHUNK_SIZE, cut
 from runtime.clock import Clock, Micros, now_micros
 from runtime.etag import revision_of
+from runtime.in_order import InOrder
 from runtime.validation import check_page_size, check_request_id, refuse
 
 DEFAULT_CHUNK = 200
@@ -206,10 +207,11 @@ class Catalogue:
         self, batches: AsyncIterator[tuple[str, Sequence[Proposal]]]
     ) -> ImportSummary:
         """Write the batches of a stream, each one durable before the summary is returned."""
-        async with Import(self._import_batch) as importing:
+        async with InOrder() as order:
+            importing = Import(self._import_batch, order)
             async for batch_id, proposals in batches:
                 await importing.add(batch_id, proposals)
-            await importing.settle()
+            await order.settle()
         if not importing.batches:
             raise refuse("batch_id", "the stream must hold at least one batch")
         count_import(importing.summary)

@@ -6,6 +6,7 @@ import pytest
 from product.imports import MAX_LISTED_REJECTIONS, Import, checked_batch, digest_of
 from product.model import Batch, BatchResult, Proposal, Rejection
 from runtime.errors import InvalidArgument, Unavailable
+from runtime.in_order import InOrder
 from runtime.money import Money
 
 
@@ -16,10 +17,11 @@ def proposal(sku: str) -> Proposal:
 async def run_import(
     write: Callable[[Batch], Awaitable[BatchResult]], *batches: tuple[str, list[Proposal]]
 ) -> None:
-    async with Import(write) as importing:
+    async with InOrder() as order:
+        importing = Import(write, order)
         for batch_id, proposals in batches:
             await importing.add(batch_id, proposals)
-        await importing.settle()
+        await order.settle()
 
 
 class Writer:
@@ -39,7 +41,8 @@ class Writer:
 
 async def test_the_next_batch_is_taken_while_one_is_written_and_no_more() -> None:
     writer = Writer()
-    async with Import(writer) as importing:
+    async with InOrder() as order:
+        importing = Import(writer, order)
         await importing.add("a", [proposal("1")])
         second = asyncio.create_task(importing.add("b", [proposal("2")]))
         await asyncio.sleep(0)
@@ -49,7 +52,7 @@ async def test_the_next_batch_is_taken_while_one_is_written_and_no_more() -> Non
         writer.allowed.release()
         await second
         writer.allowed.release()
-        await importing.settle()
+        await order.settle()
     assert writer.written == ["a", "b"]
     assert importing.summary.inserted == 2
 
@@ -78,8 +81,8 @@ async def test_a_stream_that_breaks_leaves_no_write_behind() -> None:
     writer.allowed.release()
 
     async def broken_stream() -> None:
-        async with Import(writer) as importing:
-            await importing.add("a", [proposal("1")])
+        async with InOrder() as order:
+            await Import(writer, order).add("a", [proposal("1")])
             raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
@@ -91,10 +94,11 @@ async def test_only_so_many_rejections_are_listed_and_all_are_counted() -> None:
     async def reject(batch: Batch) -> BatchResult:
         return BatchResult(0, 0, 0, [Rejection(0, "sku", "bad")] * 999, 1, is_repeated=True)
 
-    async with Import(reject) as importing:
+    async with InOrder() as order:
+        importing = Import(reject, order)
         for number in range(11):
             await importing.add(f"b{number}", [proposal("1")])
-        await importing.settle()
+        await order.settle()
     assert importing.summary.rejected == 11 * 999
     assert len(importing.summary.rejections) == MAX_LISTED_REJECTIONS
     assert importing.summary.repeated_batches == 11
