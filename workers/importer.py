@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import grpc
-from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from runtime.backoff import Backoff
 from runtime.logs import get_logger
+from runtime.status_details import retry_delay, unpack
 from runtime.tracing import TraceSource
 from workers import metrics
 from workers.stop import Stop
@@ -184,23 +183,7 @@ def _given_up(
     return ImportFailedError(reason, requests[0].batch_id if len(requests) == 1 else None)
 
 
-def retry_delay(error: grpc.aio.AioRpcError) -> timedelta:
-    """Return how long the server asks to be left alone (google.rpc.RetryInfo)."""
-    info = error_details_pb2.RetryInfo()
-    return info.retry_delay.ToTimedelta() if _unpack(error, info) else timedelta(0)
-
-
 def _batch_of(error: grpc.aio.AioRpcError) -> str | None:
     """Return which batch the server says that it is about."""
     info = error_details_pb2.ErrorInfo()
-    return info.metadata.get("batch_id") if _unpack(error, info) else None
-
-
-def _unpack(error: grpc.aio.AioRpcError, into: Message) -> bool:
-    """Fill in the first detail of that type; return whether there is one."""
-    try:
-        status = rpc_status.from_call(error)  # type: ignore[no-untyped-call]
-    except DecodeError, ValueError:
-        # A proxy on the way may say anything, and another message than Product's.
-        return False
-    return any(detail.Unpack(into) for detail in (status.details if status else ()))
+    return info.metadata.get("batch_id") if unpack(error, info) else None

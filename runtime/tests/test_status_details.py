@@ -5,7 +5,7 @@ import pytest
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from workers.importer import retry_delay
+from runtime.status_details import retry_delay, unpack
 
 AWAY = grpc.StatusCode.UNAVAILABLE
 
@@ -15,9 +15,9 @@ def refusal(details: bytes, message: str = "away") -> grpc.aio.AioRpcError:
     return grpc.aio.AioRpcError(AWAY, grpc.aio.Metadata(), trailers, details=message)
 
 
-def status(message: str) -> bytes:
+def status(message: str, seconds: int = 2) -> bytes:
     info = any_pb2.Any()
-    info.Pack(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=2)))
+    info.Pack(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=seconds)))
     return status_pb2.Status(
         code=AWAY.value[0], message=message, details=[info]
     ).SerializeToString()
@@ -29,8 +29,17 @@ def test_the_server_says_when_to_come_back() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [refusal(b"\xff\xff"), refusal(status("away"), "told otherwise by a proxy")],
-    ids=["garbage", "other message"],
+    [
+        refusal(b"\xff\xff"),
+        refusal(status("away"), "told otherwise by a proxy"),
+        refusal(status("away", -5)),
+        refusal(status("away", 2**62)),
+    ],
+    ids=["garbage", "other message", "negative", "for ever"],
 )
 def test_details_that_make_no_sense_are_none(error: grpc.aio.AioRpcError) -> None:
     assert retry_delay(error) == timedelta(0)
+
+
+def test_a_detail_that_is_not_there_is_not_found() -> None:
+    assert not unpack(refusal(status("away")), error_details_pb2.ErrorInfo())
