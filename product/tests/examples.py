@@ -1,11 +1,10 @@
-"""What the tests have in common: products to send, and a reader of the errors that come back."""
+"""What the tests have in common: products to send, and how to send them."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2
 from google.type import money_pb2
 from grpc import aio
 
@@ -82,33 +81,3 @@ def raw(channel: aio.Channel, method: str, *, streams: bool = False) -> Any:
     """Return a method that takes and gives bytes."""
     make: Any = channel.stream_unary if streams else channel.unary_unary
     return make(f"/bodega.product.v1.ProductService/{method}")
-
-
-class Failure:
-    """The google.rpc.Status of a failed call."""
-
-    def __init__(self, error: aio.AioRpcError) -> None:
-        trailers = dict(error.trailing_metadata() or ())
-        status = status_pb2.Status.FromString(bytes(trailers["grpc-status-details-bin"]))
-        self.code = error.code()
-        self.info = error_details_pb2.ErrorInfo()
-        self.violations: list[tuple[str, str]] = []
-        for detail in status.details:
-            request = error_details_pb2.BadRequest()
-            if detail.Unpack(request):
-                self.violations = [
-                    (each.field, each.description) for each in request.field_violations
-                ]
-            detail.Unpack(self.info)
-
-    @property
-    def fields(self) -> list[str]:
-        return [field for field, _ in self.violations]
-
-    @property
-    def reason(self) -> str:
-        return self.info.reason
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        return dict(self.info.metadata)

@@ -15,8 +15,9 @@ from grpc import aio
 from bodega.product.v1 import product_pb2 as pb
 from product.service import Catalogue
 from product.tests import raw_http2
-from product.tests.examples import Failure, batch, message, money, next_of, raw, stream
+from product.tests.examples import batch, message, money, next_of, raw, stream
 from runtime.client import connect
+from runtime.testing.failure import Failure
 from runtime.testing.one_token import OneToken
 
 if TYPE_CHECKING:

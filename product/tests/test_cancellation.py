@@ -13,10 +13,11 @@ from product.model import Batch, BatchResult, Key, Listing, Slice
 from product.service import Catalogue
 from product.servicer import encode
 from product.store import Store
-from product.tests.examples import Failure, batch, draft, message, next_of, stream
+from product.tests.examples import batch, draft, message, next_of, stream
 from runtime.clock import Micros
 from runtime.database import Database
 from runtime.server import Server
+from runtime.testing.failure import Failure
 
 if TYPE_CHECKING:
     from product.tests.examples import Stub

@@ -9,7 +9,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from bodega.product.v1 import product_pb2 as pb
-from product.tests.examples import Failure, batch, message, money, stream
+from product.tests.examples import batch, message, money, stream
+from runtime.testing.failure import Failure
 
 if TYPE_CHECKING:
     from product.tests.examples import Stub

@@ -9,7 +9,8 @@ import grpc
 import pytest
 
 from bodega.product.v1 import product_pb2 as pb
-from product.tests.examples import Failure, batch, message, money, next_of, stream
+from product.tests.examples import batch, message, money, next_of, stream
+from runtime.testing.failure import Failure
 
 if TYPE_CHECKING:
     from product.tests.examples import Stub

@@ -11,11 +11,12 @@ from bodega.product.v1 import product_pb2 as pb
 from bodega.product.v1 import product_pb2_grpc
 from product.server import SERVICE
 from product.settings import ProductSettings
-from product.tests.examples import Failure, batch, message, stream
+from product.tests.examples import batch, message, stream
 from runtime.client import connect
 from runtime.method import Method
 from runtime.policy import policy_of
 from runtime.settings import load
+from runtime.testing.failure import Failure
 from runtime.testing.issuer import AUDIENCE, LoopbackIssuer
 
 if TYPE_CHECKING:
