@@ -58,20 +58,27 @@ class Errors:
 
 async def end_with(error: Exception, method: Method, context: Context) -> NoReturn:
     """End the RPC with the status of the error."""
-    match error:
-        case aio.AbortError():
-            raise error
-        case errors.DomainError():
-            status = to_status(error)
-        case aio.AioRpcError() if error.code() in PASSED_ON:
-            status = to_status(PASSED_ON[error.code()])
-        case _:
-            log.error("rpc failed", method=method.path, exc_info=error)
-            status = INTERNAL
+    if isinstance(error, aio.AbortError):
+        raise error
+    status = status_of(error, method)
     trailers: Trailers = ((DETAILS_KEY, status.SerializeToString()),)
     if isinstance(error, errors.Unauthenticated | errors.PermissionDenied) and error.challenge:
         trailers += ((CHALLENGE_KEY, error.challenge),)
     await abort(context, CODE_OF_NUMBER[status.code], status.message, trailers)
+
+
+def status_of(error: Exception, method: Method) -> status_pb2.Status:
+    """Return the status of an error, and log one that nobody foresaw.
+
+    For a stream that answers each of its messages, too: an answer says what an RPC would.
+    """
+    match error:
+        case errors.DomainError():
+            return to_status(error)
+        case aio.AioRpcError() if error.code() in PASSED_ON:
+            return to_status(PASSED_ON[error.code()])
+    log.error("rpc failed", method=method.path, exc_info=error)
+    return INTERNAL
 
 
 # What an onward call met and the caller may retry. Its own text stays here.
