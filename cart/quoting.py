@@ -31,9 +31,12 @@ async def price(
     wanted, rejected = sort_out(proposals)
     if not wanted:
         return Priced([], rejected, [])
-    quotes = await quoter.quote(
-        {each.product_id for each in wanted}, {each.code for each in wanted if each.code}
-    )
+    try:
+        quotes = await quoter.quote(
+            {each.product_id for each in wanted}, {each.code for each in wanted if each.code}
+        )
+    except Unavailable as error:
+        raise _of_this_batch(error) from error
     sold, unsold = _split(wanted, quotes)
     codes = Codes(quotes, is_optional=discount_optional)
     codes.require(sold)
@@ -52,6 +55,16 @@ async def price(
     if discount_optional:
         return Priced(drafts, sorted(rejected + unsold), problems)
     return Priced(drafts, sorted(rejected + unsold + problems), [])
+
+
+def _of_this_batch(error: Unavailable) -> Unavailable:
+    """Return an error of our own: others may be told of the same outage, and of other batches."""
+    return Unavailable(
+        error.message,
+        reason=error.reason,
+        metadata=error.metadata,
+        retry_after=error.retry_after,
+    )
 
 
 def _split(wanted: list[Wanted], quotes: Quotes) -> tuple[list[Wanted], list[Notice]]:
@@ -100,7 +113,7 @@ class Codes:
         if outage is None or self._is_optional:
             return
         if any(each.code and each.code not in self._states for each in sold):
-            raise outage
+            raise _of_this_batch(outage) from outage
 
     async def redeem(self, quoter: Quoter, owner: str, sold: Collection[Wanted]) -> None:
         """Redeem the limited codes that items are about to use."""
@@ -109,9 +122,9 @@ class Codes:
             return
         try:
             states: Mapping[str, CodeState] = await quoter.redeem(owner, codes)
-        except Unavailable:
+        except Unavailable as error:
             if not self._is_optional:
-                raise
+                raise _of_this_batch(error) from error
             states = {}
         for code in codes:
             del self._states[code]
