@@ -58,7 +58,7 @@ class Plan:
     def command(self) -> list[str]:
         """The whole command, with its flags filled in."""
         names = {port.name: address for port, address in self.addresses.items()}
-        names["data"] = str(self.data)
+        names |= {"data": str(self.data), "here": str(Path(__file__).parent)}
         return [*self.program.command, *(flag.format_map(names) for flag in self.part.flags)]
 
 

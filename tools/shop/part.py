@@ -66,7 +66,8 @@ class Part:
     """One process of the shop.
 
     `binary` is its path from the workspace's root, which is also its Bazel label.
-    In `flags`, `{port-name}` stands for that port's address and `{data}` for the data folder.
+    In `flags`, `{port-name}` stands for that port's address, `{data}` for the data folder and
+    `{here}` for this one.
     `progress` must have grown by the end of an unattended run. An exit code out of `done_codes`
     says that its work is done: it is not started again then. `harmless` are the status codes that
     are no sign of trouble either, beside those that never are.

@@ -17,6 +17,7 @@ def _answered(title: str, route: str, code: int) -> Count:
 _identity = Port("identity", 8080)
 _identity_metrics = Port("identity-metrics", 9054)
 _product = Port("product", 50051)
+_discount = Port("discount", 50053)
 _product_worker_metrics = Port("product-worker-metrics", 9061)
 
 PARTS = (
@@ -47,6 +48,23 @@ PARTS = (
         ready=GrpcHealth(_product, "bodega.product.v1.ProductService"),
         calls=Calls.SERVER,
         counts=(Count("products", "bodega_product_catalogue_products"),),
+    ),
+    Part(
+        name="discount",
+        binary="discount/server",
+        flags=(
+            *("--listen", "{discount}", "--metrics-listen", "{discount-metrics}"),
+            *("--database", "sqlite:///{data}/discount.db", "--issuer", "http://{identity}"),
+            *("--codes", "{here}/codes.toml"),
+        ),
+        listens=_discount,
+        metrics=Port("discount-metrics", 9053),
+        ready=GrpcHealth(_discount, "bodega.discount.v1.DiscountService"),
+        calls=Calls.SERVER,
+        counts=(
+            Count("codes looked up", "bodega_discount_answers_total"),
+            Count("redeemed", "bodega_discount_redeemed_total", {"state": "active"}),
+        ),
     ),
     Part(
         name="product-worker",
