@@ -1,12 +1,9 @@
 """The server as a process: started, fed, stopped and killed."""
 
 import asyncio
-import json
-import os
 import signal
 import sqlite3
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -22,32 +19,12 @@ from product.tests.examples import batch, message
 from runtime.client import connect
 from runtime.testing.issuer import LoopbackIssuer
 from runtime.testing.one_token import OneToken
+from runtime.testing.server_process import ANY_PORT, ended, serving
 
 if TYPE_CHECKING:
     from product.tests.examples import Stub
 
-ANY_PORT = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
-
-
-async def start(*flags: str, home: Path) -> Process:
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("BODEGA_")},
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "XDG_STATE_HOME": str(home),
-    }
-    command = (sys.executable, "-m", "product.server", "--log-format", "json", *flags)
-    return await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
-
-
-async def event(process: Process, name: str) -> dict[str, str]:
-    """Return the next line of the log with this event."""
-    assert process.stderr is not None
-    async with asyncio.timeout(30):
-        while line := await process.stderr.readline():
-            found: dict[str, str] = json.loads(line)
-            if found["event"] == name:
-                return found
-    raise AssertionError(f"the process ended before {name}")
+MODULE = "product.server"
 
 
 @asynccontextmanager
@@ -62,23 +39,12 @@ async def running(
 async def reachable(
     *flags: str, home: Path, issuer: LoopbackIssuer
 ) -> AsyncIterator[tuple[Process, grpc.aio.Channel]]:
-    process = await start(*ANY_PORT, "--issuer", issuer.url, *flags, home=home)
     tokens = OneToken(issuer.token("urn:bodega:product", "catalog.write"))
-    try:
-        address = (await event(process, "serving"))["address"]
-        async with connect(address, tokens=tokens) as channel:
-            yield process, channel
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def ended(*flags: str, home: Path) -> tuple[int | None, str, str]:
-    process = await start(*flags, home=home)
-    async with asyncio.timeout(30):
-        out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
+    async with (
+        serving(MODULE, "--issuer", issuer.url, *flags, home=home) as (process, address),
+        connect(address, tokens=tokens) as channel,
+    ):
+        yield process, channel
 
 
 async def test_it_keeps_its_data_and_ends_on_sigterm(
@@ -134,19 +100,19 @@ async def test_a_taken_port_is_named(tmp_path: Path) -> None:
     listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     host, port = listener.sockets[0].getsockname()
     async with listener:
-        code, _, err = await ended(*ANY_PORT, "--listen", f"{host}:{port}", home=tmp_path)
+        code, _, err = await ended(MODULE, *ANY_PORT, "--listen", f"{host}:{port}", home=tmp_path)
     assert code == 1
     assert f"product-server: --listen {host}:{port}: address already in use" in err
 
 
 async def test_a_bad_flag_is_named(tmp_path: Path) -> None:
-    code, _, err = await ended("--database", "mysql://x/y", home=tmp_path)
+    code, _, err = await ended(MODULE, "--database", "mysql://x/y", home=tmp_path)
     assert code == 2
     assert err == "product-server: --database: must start with sqlite:/// or postgresql://\n"
 
 
 async def test_the_help_tells_each_flag_and_its_default(tmp_path: Path) -> None:
-    code, out, err = await ended("--help", home=tmp_path)
+    code, out, err = await ended(MODULE, "--help", home=tmp_path)
     assert (code, err) == (0, "")
     for flag in ("--database", "--migrate", "--watch-poll", "--listen", "--engine"):
         assert flag in out
@@ -157,7 +123,7 @@ async def test_the_help_tells_each_flag_and_its_default(tmp_path: Path) -> None:
 async def test_an_empty_postgresql_database_is_refused_until_it_is_migrated(
     postgres_url: str, tmp_path: Path, issuer: LoopbackIssuer
 ) -> None:
-    code, _, err = await ended(*ANY_PORT, "--database", postgres_url, home=tmp_path)
+    code, _, err = await ended(MODULE, *ANY_PORT, "--database", postgres_url, home=tmp_path)
     assert code == 1
     assert "--migrate" in err
     flags = ("--database", postgres_url)
