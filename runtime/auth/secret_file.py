@@ -10,7 +10,7 @@ from runtime.auth.issuer import IssuerError
 _TOO_OPEN = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 
 
-def read_secret(path: Path) -> str:
+def read_secret(path: Path, flag: str = "--client-secret-file") -> str:
     """Return the secret, without the line's end. IssuerError says why there is none.
 
     It is read again for each use: a secret that was rotated, or made after our own start, is
@@ -22,9 +22,9 @@ def read_secret(path: Path) -> str:
             secret = file.read(4096).strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not ASCII"
-        raise IssuerError(f"--client-secret-file {path}: {reason.lower()}") from error
+        raise IssuerError(f"{flag} {path}: {reason.lower()}") from error
     if mode & _TOO_OPEN:
-        raise IssuerError(f"--client-secret-file {path}: others may read it, use chmod 600")
+        raise IssuerError(f"{flag} {path}: others may read it, use chmod 600")
     if not secret:
-        raise IssuerError(f"--client-secret-file {path}: it is empty")
+        raise IssuerError(f"{flag} {path}: it is empty")
     return secret

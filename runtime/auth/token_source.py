@@ -135,10 +135,8 @@ class TokenSource:
         }
 
     def _authorization(self) -> dict[str, str]:
-        """Authenticate by client_secret_basic; RFC 6749 §2.3.1 encodes both parts first."""
         secret = read_secret(self._client.secret_file)
-        pair = f"{quote_plus(self._client.client_id)}:{quote_plus(secret)}"
-        return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        return {"authorization": basic_authorization(self._client.client_id, secret)}
 
     def _keep(self, answer: Answer, began: float) -> None:
         body = answer.body
@@ -155,6 +153,12 @@ class TokenSource:
         self._token, self._began = token, began
         self._end = began + life - min(RESERVE_SECONDS, life * RESERVE_SHARE)
         self._renew_at = began + life * self._draw(RENEW_FROM, RENEW_TO)
+
+
+def basic_authorization(client_id: str, secret: str) -> str:
+    """Authenticate by client_secret_basic; RFC 6749 §2.3.1 encodes both parts first."""
+    pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
 def _reason(body: Mapping[str, Any]) -> str:
