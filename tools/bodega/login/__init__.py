@@ -1,0 +1,1 @@
+"""Who uses the terminal: the log-in, where it is kept, and its tokens."""
