@@ -40,7 +40,9 @@ class Shop:
         self.left: dict[str, int] = {}
         self.redeemers: dict[str, set[str]] = {}
         self.product_outage: Unavailable | None = None
+        self.quotes_left: int | None = None
         self.discount_outage: Unavailable | None = None
+        self.redeem_outage: Unavailable | None = None
         self.quoted: list[tuple[set[int], set[str]]] = []
         self.redeemed: list[tuple[str, set[str]]] = []
         self.sell(TEA, "TEA", "Tea", 250)
@@ -86,6 +88,10 @@ class Shop:
         self.quoted.append((set(product_ids), set(codes)))
         if self.product_outage is not None:
             raise self.product_outage
+        if self.quotes_left is not None:
+            if not self.quotes_left:
+                raise Unavailable("Product is away", reason="PRODUCT_UNAVAILABLE")
+            self.quotes_left -= 1
         products = {each: self.products[each] for each in product_ids if each in self.products}
         if self.discount_outage is not None:
             return Quotes(products, {}, self.discount_outage)
@@ -99,8 +105,9 @@ class Shop:
 
     async def redeem(self, owner: str, codes: Collection[str]) -> Mapping[str, CodeState]:
         self.redeemed.append((owner, set(codes)))
-        if self.discount_outage is not None:
-            raise self.discount_outage
+        outage = self.redeem_outage or self.discount_outage
+        if outage is not None:
+            raise outage
         return {code: self._redeem(owner, code) for code in codes}
 
     def _redeem(self, owner: str, code: str) -> CodeState:
