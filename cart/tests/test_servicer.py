@@ -138,6 +138,16 @@ async def test_the_client_has_no_way_to_name_a_price() -> None:
     assert changed == {"owner", "item_id", "quantity", "etag"}
 
 
+async def test_a_price_that_is_sent_all_the_same_is_not_read(stub: Stub) -> None:
+    """Seed fault 6: the client's price was trusted."""
+    price = money(0, 10_000_000).SerializeToString()
+    fields = b"".join(bytes([number << 3 | 2, len(price)]) + price for number in range(5, 16))
+    cheap = pb.NewItem.FromString(item(TEA).SerializeToString() + fields)
+    assert cheap.SerializeToString().endswith(fields)
+    created = await create(stub, cheap)
+    assert created.items[0].unit_price == money(2, 500_000_000)
+
+
 async def test_a_gift_makes_no_price_negative(stub: Stub) -> None:
     """Seed fault 6: a discount could make a price negative."""
     created = await create(stub, item(TEA, 3, code="GIFT"))
