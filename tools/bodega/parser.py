@@ -4,17 +4,21 @@ import argparse
 
 from runtime.flags import add_flags, help_formatter, make_parser
 from tools.bodega.command import Command, Parser
-from tools.bodega.commands import completion, login, products
+from tools.bodega.commands import cart, completion, discounts, login, products
 from tools.bodega.settings import BodegaSettings
 
 COMMANDS: tuple[Command, ...] = (
     *login.COMMANDS,
     *products.COMMANDS,
+    *discounts.COMMANDS,
+    *cart.COMMANDS,
     *completion.COMMANDS,
 )
 
 _GROUPS = {
     "products": "the catalogue",
+    "discounts": "discount codes, for whoever runs the shop",
+    "cart": "your cart; with --owner somebody else's, for whoever runs the shop",
 }
 _EPILOG = """
 Exit codes: 0 done; 1 refused or failed; 2 the command is wrong; 3 not logged in; 4 there is no

@@ -15,6 +15,11 @@ def time_text(time: Timestamp) -> str:
     return time.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+def short_time_text(time: Timestamp) -> str:
+    """Return the same to the minute, for tables."""
+    return time.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
 def parse_time(text: str) -> Timestamp:
     """Read the argument `2026-12-24`, `2026-12-24T18:00+01:00` (else UTC), or `7d` from now."""
     try:

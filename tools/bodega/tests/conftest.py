@@ -42,6 +42,20 @@ async def product(tmp_path: Path, identity: Identity) -> AsyncIterator[str]:
 
 
 @pytest.fixture
+async def discount(tmp_path: Path, identity: Identity) -> AsyncIterator[str]:
+    async with shop.discount(tmp_path, identity.url) as address:
+        yield address
+
+
+@pytest.fixture
+async def cart(
+    tmp_path: Path, identity: Identity, product: str, discount: str
+) -> AsyncIterator[str]:
+    async with shop.cart(tmp_path, identity, product, discount) as address:
+        yield address
+
+
+@pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with Browser() as opened:
         yield opened
@@ -67,3 +81,20 @@ async def operator(terminal: Terminal, identity: Identity, product: str) -> Term
     secret = str(identity.secret_file("operator"))
     await made.fine("login", "--client-id", "operator", "--secret-file", secret)
     return made
+
+
+@pytest.fixture
+async def manager(operator: Terminal, cart: str, discount: str) -> Terminal:
+    """With whoever runs the whole shop, which has two products and a code."""
+    made = operator.at("--cart", cart, "--discount", discount)
+    create = ("products", "create", "--name")
+    await made.fine(*create, "Chair", "--sku", "chair", "--price", "12.50EUR")
+    await made.fine(*create, "Table", "--sku", "table", "--price", "99EUR")
+    await made.fine("discounts", "create", "SUMMER", "--percent", "10")
+    return made
+
+
+@pytest.fixture
+def customer(alice: Terminal, manager: Terminal, cart: str, product: str) -> Terminal:
+    """With a user logged in, in front of the same shop."""
+    return alice.at("--cart", cart, "--product", product)

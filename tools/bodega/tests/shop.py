@@ -1,13 +1,27 @@
 """The real servers, in the test's own process, each over a database of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.descriptor import ServiceDescriptor
+
+from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
+from bodega.discount.v1 import discount_pb2, discount_pb2_grpc
 from bodega.product.v1 import product_pb2, product_pb2_grpc
+from cart.changes import CartHub
+from cart.prices import price_book
+from cart.service import Carts
+from cart.servicer import CartServicer
+from cart.servicer import encode as encode_cart
+from cart.settings import CartSettings
+from cart.store import Store as CartStore
+from discount.service import Discounts
+from discount.servicer import DiscountServicer
+from discount.store import Store as DiscountStore
 from identity.app import make_app
 from identity.clients.clients import Clients
 from identity.clients.clients_file import apply_clients_file
@@ -102,18 +116,67 @@ async def identity(
 
 
 @asynccontextmanager
+async def guarded(
+    issuer: str,
+    audience: str,
+    add: Callable[[Any, Any], None],
+    servicer: object,
+    service: ServiceDescriptor,
+    listen: str = "127.0.0.1:0",
+) -> AsyncIterator[str]:
+    """Serve to whoever has a token of the issuer; yield the address."""
+    settings = ServerSettings(listen=listen)
+    guard = BearerGuard(Issuer(issuer), audience)
+    server = Server(settings, middleware=default_chain(settings, guard=guard))
+    server.add(add, servicer, service)
+    try:
+        async with server.running() as address:
+            yield address
+    finally:
+        await guard.close()
+
+
+@asynccontextmanager
 async def product(folder: Path, issuer: str, *, listen: str = "127.0.0.1:0") -> AsyncIterator[str]:
     """Serve a catalogue; yield its address."""
     async with opened(folder, "product") as database:
-        catalogue = Catalogue(Store(database, encode), ChangeHub())
         service = product_pb2.DESCRIPTOR.services_by_name["ProductService"]
-        settings = ServerSettings(listen=listen)
-        guard = BearerGuard(Issuer(issuer), "urn:bodega:product")
-        server = Server(settings, middleware=default_chain(settings, guard=guard))
+        servicer = ProductServicer(Catalogue(Store(database, encode), ChangeHub()))
         add = product_pb2_grpc.add_ProductServiceServicer_to_server
-        server.add(add, ProductServicer(catalogue), service)
-        try:
-            async with server.running() as address:
-                yield address
-        finally:
-            await guard.close()
+        serving = guarded(issuer, "urn:bodega:product", add, servicer, service, listen)
+        async with serving as address:
+            yield address
+
+
+@asynccontextmanager
+async def discount(folder: Path, issuer: str) -> AsyncIterator[str]:
+    """Serve discount codes; yield the address."""
+    async with opened(folder, "discount") as database:
+        service = discount_pb2.DESCRIPTOR.services_by_name["DiscountService"]
+        servicer = DiscountServicer(Discounts(DiscountStore(database)))
+        add = discount_pb2_grpc.add_DiscountServiceServicer_to_server
+        async with guarded(issuer, "urn:bodega:discount", add, servicer, service) as address:
+            yield address
+
+
+@asynccontextmanager
+async def cart(
+    folder: Path, identity: Identity, product: str, discount: str, *, listen: str = "127.0.0.1:0"
+) -> AsyncIterator[str]:
+    """Serve carts, whose prices are those of the real servers; yield the address."""
+    settings = CartSettings.model_validate(
+        {
+            "product": product,
+            "discount": discount,
+            "issuer": identity.url,
+            "client_secret_file": identity.secret_file("cart"),
+        }
+    )
+    async with opened(folder, "cart") as database, price_book(settings, None) as book:
+        service = cart_pb2.DESCRIPTOR.services_by_name["CartService"]
+        servicer_class: Any = CartServicer
+        servicer = servicer_class(Carts(CartStore(database), book, CartHub(), encode_cart))
+        add = cart_pb2_grpc.add_CartServiceServicer_to_server
+        serving = guarded(identity.url, settings.audience, add, servicer, service, listen)
+        async with serving as address:
+            yield address
