@@ -31,18 +31,18 @@ class Errors:
     The text of an unforeseen error goes to the log alone. Cancellation passes untouched.
     """
 
-    def unary(self, method: Method, handler: UnaryHandler) -> UnaryHandler:
+    def unary(self, _method: Method, handler: UnaryHandler) -> UnaryHandler:
         """Map what the handler raises."""
 
         async def mapped(request: Any, context: Context) -> Any:
             try:
                 return await handler(request, context)
             except Exception as error:  # noqa: BLE001 (this is the wrapper that maps them all)
-                await end_with(error, method, context)
+                await end_with(error, context)
 
         return mapped
 
-    def stream(self, method: Method, handler: StreamHandler) -> StreamHandler:
+    def stream(self, _method: Method, handler: StreamHandler) -> StreamHandler:
         """Map what the handler raises, at its start or between messages."""
 
         async def mapped(request: Any, context: Context) -> Any:
@@ -51,23 +51,23 @@ class Errors:
                     async for response in responses:
                         yield response
             except Exception as error:  # noqa: BLE001 (this is the wrapper that maps them all)
-                await end_with(error, method, context)
+                await end_with(error, context)
 
         return mapped
 
 
-async def end_with(error: Exception, method: Method, context: Context) -> NoReturn:
+async def end_with(error: Exception, context: Context) -> NoReturn:
     """End the RPC with the status of the error."""
     if isinstance(error, aio.AbortError):
         raise error
-    status = status_of(error, method)
+    status = status_of(error)
     trailers: Trailers = ((DETAILS_KEY, status.SerializeToString()),)
     if isinstance(error, errors.Unauthenticated | errors.PermissionDenied) and error.challenge:
         trailers += ((CHALLENGE_KEY, error.challenge),)
     await abort(context, CODE_OF_NUMBER[status.code], status.message, trailers)
 
 
-def status_of(error: Exception, method: Method) -> status_pb2.Status:
+def status_of(error: Exception) -> status_pb2.Status:
     """Return the status of an error, and log one that nobody foresaw.
 
     For a stream that answers each of its messages, too: an answer says what an RPC would.
@@ -77,7 +77,7 @@ def status_of(error: Exception, method: Method) -> status_pb2.Status:
             return to_status(error)
         case aio.AioRpcError() if error.code() in PASSED_ON:
             return to_status(PASSED_ON[error.code()])
-    log.error("rpc failed", method=method.path, exc_info=error)
+    log.error("rpc failed", exc_info=error)
     return INTERNAL
 
 
