@@ -1,5 +1,6 @@
 """Reads carts."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, func, select
@@ -10,6 +11,9 @@ from runtime.rows import fetch_rows
 
 _OF_OWNER = carts.c.owner == bindparam("owner")
 _STAMP = select(carts.c.id, carts.c.revision).where(_OF_OWNER)
+_STAMPS = select(carts.c.owner, carts.c.id, carts.c.revision).where(
+    carts.c.owner.in_(bindparam("owners", expanding=True))
+)
 _HEAD = select(*head_columns).where(_OF_OWNER)
 _LINES = (
     select(*line_columns)
@@ -55,6 +59,12 @@ def stamp(connection: Connection, owner: str) -> Stamp | None:
     """Return the state of the owner's cart: most of what GetCart does."""
     rows = fetch_rows(connection, _STAMP, {"owner": owner})
     return Stamp._make(rows[0]) if rows else None
+
+
+def stamps(connection: Connection, owners: Collection[str]) -> dict[str, Stamp]:
+    """Return the states of the carts of those owners who have one."""
+    found = connection.execute(_STAMPS, {"owners": [*owners]})
+    return {owner: Stamp(cart_id, revision) for owner, cart_id, revision in found}
 
 
 def lines(connection: Connection, cart_id: int) -> list[Line]:

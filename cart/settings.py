@@ -1,5 +1,6 @@
 """The settings of the cart server."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -9,6 +10,7 @@ from runtime.auth.settings import Audience, ClientSettings, VerifierSettings
 from runtime.database_settings import DatabaseSettings, DatabaseUrl, default_database
 from runtime.settings import (
     Address,
+    Duration,
     ServerSettings,
     Settings,
     SettingsConfigDict,
@@ -50,6 +52,13 @@ class CartSettings(
     database: DatabaseUrl = default_database("cart")
     audience: Audience = "urn:bodega:cart"
     client_id: str = "cart"
+    watch_poll: Annotated[
+        Duration,
+        Field(
+            ge=timedelta(milliseconds=10),
+            description="how often to look for other replicas' changes while somebody watches",
+        ),
+    ] = timedelta(milliseconds=500)
 
     @model_validator(mode="after")
     def _discount_is_safe(self) -> Self:

@@ -1,6 +1,6 @@
 """The carts in the database: one public method, one transaction."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
@@ -41,6 +41,10 @@ class Store:
     async def stamp(self, owner: str) -> Stamp | None:
         """Return the state of the owner's cart."""
         return await self._database.read(partial(reading.stamp, owner=owner), snapshot=False)
+
+    async def stamps(self, owners: Collection[str]) -> dict[str, Stamp]:
+        """Return the states of the carts of those owners who have one."""
+        return await self._database.read(partial(reading.stamps, owners=owners), snapshot=False)
 
     async def get(self, owner: str) -> Cart | None:
         """Return the owner's cart."""
