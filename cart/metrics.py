@@ -10,6 +10,11 @@ from cart.model import BatchResult
 
 _ITEMS = Counter("bodega_cart_items", "Items that were to be added.", ["outcome"])
 _ISSUES = Counter("bodega_cart_item_issues", "What was said of items, by issue.", ["issue"])
+_OPERATIONS = Counter(
+    "bodega_cart_session_operations",
+    "Operations of live sessions, by the status that their results say.",
+    ["change", "code"],
+)
 _ADDED = _ITEMS.labels("added")
 _REJECTED = _ITEMS.labels("rejected")
 
@@ -20,6 +25,11 @@ def count_items(result: BatchResult) -> None:
     _REJECTED.inc(len(result.rejected))
     for notice in (*result.rejected, *result.warnings):
         _ISSUES.labels(notice.issue.name).inc()
+
+
+def count_operation(change: str, code: str) -> None:
+    """Count an operation that is answered."""
+    _OPERATIONS.labels(change, code).inc()
 
 
 class MessageTally(Collector):

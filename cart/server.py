@@ -4,6 +4,7 @@ import asyncio
 
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
 from cart.changes import CartHub
+from cart.live import Live
 from cart.prices import price_book
 from cart.service import Carts
 from cart.servicer import CartServicer, encode
@@ -38,11 +39,12 @@ async def serve(settings: CartSettings) -> None:
             chain = default_chain(settings, traces=told.traces, guard=guard)
             server = Server(settings, middleware=chain, health=health)
             carts = Carts(store, book, hub, encode)
-            servicer = CartServicer(carts)  # type: ignore[abstract]  # serves no live calls yet
+            servicer = CartServicer(carts, Live(carts, hub))
             server.add(cart_pb2_grpc.add_CartServiceServicer_to_server, servicer, SERVICE)
             async with asyncio.TaskGroup() as group:
                 jobs = [
                     group.create_task(book.follow()),
+                    group.create_task(hub.follow(store.stamps, settings.watch_poll)),
                     group.create_task(purge_for_ever(store, now_micros)),
                 ]
                 await server.serve_until_stopped()

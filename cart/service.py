@@ -151,16 +151,21 @@ class Carts:
 
     async def get(self, owner: str) -> EncodedCart:
         """Return the owner's cart."""
+        cart = await self.find(owner)
+        if cart is None:
+            raise cart_not_found(owner)
+        return cart
+
+    async def find(self, owner: str) -> EncodedCart | None:
+        """Return the owner's cart, None where there is none."""
         stamp = await self._store.stamp(owner)
         if stamp is None:
-            raise cart_not_found(owner)
+            return None
         kept = self._messages.get(stamp)
         if kept is not None:
             return kept
         cart = await self._store.get(owner)
-        if cart is None:
-            raise cart_not_found(owner)
-        return self._encoded(cart)
+        return None if cart is None else self._encoded(cart)
 
     async def list_page(self, page_size: int, token: str) -> Page:
         """Return a page of all carts, without their items."""

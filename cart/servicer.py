@@ -1,6 +1,7 @@
 """The API of carts: messages to the domain's terms and back."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import override
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -8,14 +9,13 @@ from google.type import money_pb2
 
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
 from cart.etags import etag_of
+from cart.live import Live, State
 from cart.model import (
     AddSummary,
     Cart,
     Head,
     Line,
     Message,
-    Notice,
-    Proposal,
     SentBatch,
     Summary,
     Totals,
@@ -23,10 +23,12 @@ from cart.model import (
 from cart.owners import owner_of
 from cart.pricing import totals_of
 from cart.service import Carts
+from cart.session_messages import notice, opened, operations, outcome_to_proto, proposals
 from runtime.auth.caller import caller
 from runtime.call import Context
 from runtime.clock import Micros
 from runtime.encoded import encoded, encoded_field, message_field
+from runtime.endless import endless
 from runtime.money import Money
 from runtime.money_proto import to_proto as money_to_proto
 
@@ -36,13 +38,17 @@ _CREATED = cart_pb2.CreateCartResponse.CART_FIELD_NUMBER
 _UPDATED = cart_pb2.UpdateItemResponse.CART_FIELD_NUMBER
 _REMOVED = cart_pb2.RemoveItemResponse.CART_FIELD_NUMBER
 _CLEARED = cart_pb2.ClearCartResponse.CART_FIELD_NUMBER
+_STATE = cart_pb2.CartState.CART_FIELD_NUMBER
+_WATCHED = cart_pb2.WatchCartResponse.STATE_FIELD_NUMBER
+_SHOWN = cart_pb2.SyncCartResponse.STATE_FIELD_NUMBER
 
 
 class CartServicer(cart_pb2_grpc.CartServiceServicer):
     """bodega.cart.v1.CartService."""
 
-    def __init__(self, carts: Carts) -> None:
+    def __init__(self, carts: Carts, live: Live) -> None:
         self._carts = carts
+        self._live = live
 
     @override
     async def CreateCart(
@@ -124,23 +130,31 @@ class CartServicer(cart_pb2_grpc.CartServiceServicer):
         cart = await self._carts.clear(owner_of(caller(), request.owner), request.etag)
         return encoded_field(cart_pb2.ClearCartResponse, _CLEARED, cart.message)
 
+    @override
+    @endless
+    async def WatchCart(
+        self, request: cart_pb2.WatchCartRequest, _context: Context
+    ) -> AsyncGenerator[cart_pb2.WatchCartResponse]:
+        watched = self._live.watch(owner_of(caller(), request.owner))
+        async with aclosing(watched):
+            async for state in watched:
+                data = message_field(_WATCHED, _state_to_proto(state))
+                yield encoded(cart_pb2.WatchCartResponse, data)
 
-def proposals(items: Iterable[cart_pb2.NewItem]) -> list[Proposal]:
-    """Return the items as they were sent."""
-    return [
-        Proposal(each.product_id, each.color, each.quantity, each.discount_code) for each in items
-    ]
-
-
-def notice(batch_id: str, said: Notice) -> cart_pb2.ItemNotice:
-    """Return what there is to say of an item of the batch."""
-    return cart_pb2.ItemNotice(
-        batch_id=batch_id,
-        index=said.place,
-        issue=said.issue,  # type: ignore[arg-type]  # numbered as in the API
-        field=said.field,
-        rule=said.rule,
-    )
+    @override
+    @endless
+    async def SyncCart(
+        self, request_iterator: AsyncIterator[cart_pb2.SyncCartRequest], _context: Context
+    ) -> AsyncGenerator[cart_pb2.SyncCartResponse]:
+        owner = owner_of(caller(), await opened(request_iterator))
+        said = self._live.sync(owner, operations(request_iterator))
+        async with aclosing(said):
+            async for each in said:
+                if isinstance(each, State):
+                    data = message_field(_SHOWN, _state_to_proto(each))
+                    yield encoded(cart_pb2.SyncCartResponse, data)
+                else:
+                    yield cart_pb2.SyncCartResponse(result=outcome_to_proto(each))
 
 
 def encode(cart: Cart) -> Message:
@@ -187,6 +201,10 @@ def _line_to_proto(line: Line) -> cart_pb2.CartItem:
         unit_price=_money(line.currency, line.unit_minor),
         total=_money(line.currency, line.unit_minor * line.quantity),
     )
+
+
+def _state_to_proto(state: State) -> Message:
+    return b"" if state.cart is None else message_field(_STATE, state.cart.message)
 
 
 def _added_to_proto(summary: AddSummary) -> cart_pb2.AddItemsResponse:

@@ -6,6 +6,7 @@ import pytest
 
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
 from cart.changes import CartHub
+from cart.live import Live
 from cart.service import Carts
 from cart.servicer import CartServicer, encode
 from cart.store import Store
@@ -69,10 +70,12 @@ def carts(sqlite_database: Database, shop: Shop, hub: CartHub) -> Carts:
 
 
 @pytest.fixture
-async def server(server_settings: ServerSettings, carts: Carts, guard: BearerGuard) -> Server:
+async def server(
+    server_settings: ServerSettings, carts: Carts, hub: CartHub, guard: BearerGuard
+) -> Server:
     """With each engine in turn; not yet serving."""
     made = Server(server_settings, middleware=default_chain(server_settings, guard=guard))
-    servicer = CartServicer(carts)  # type: ignore[abstract]  # the live calls are not served yet
+    servicer = CartServicer(carts, Live(carts, hub))
     made.add(cart_pb2_grpc.add_CartServiceServicer_to_server, servicer, SERVICE)
     return made
 
