@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.benchmark import WrongResultError, check_equal
 from bench.load import Form
 from bench.process import Process, listening
-from bench.product_server import free_port
+from bench.served import free_port
 
 CLIENT = "product-worker"
 TIMEOUT_SECONDS = 30

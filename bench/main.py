@@ -19,6 +19,7 @@ from rich.status import Status
 from bench import report
 from bench.benchmark import Options, WrongResultError
 from bench.benchmarks import (
+    get_cart,
     get_product,
     identity,
     import_products,
@@ -34,6 +35,7 @@ from runtime import logs
 
 BENCHMARKS: Mapping[str, ModuleType] = {
     "get_product": get_product,
+    "get_cart": get_cart,
     "token_check": token_check,
     "import_products": import_products,
     "stream_products": stream_products,
@@ -81,7 +83,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--seconds",
         type=_seconds,
         default=2.0,
-        help="how long a side of get_product or identity is under load in a round (default: 2)",
+        help="how long a side of get_product, get_cart or identity is under load in a round"
+        " (default: 2)",
     )
     parser.add_argument(
         "--json", type=_path, metavar="FILE", help="write all figures to a file too"

@@ -1,29 +1,19 @@
 """The product server as users start it, and what it says of itself."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from http.client import HTTPConnection
 from pathlib import Path
 
-from grpc import aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from prometheus_client.parser import text_string_to_metric_families
-
-from bench.benchmark import check_equal
 from bench.load import Call, write_body
 from bench.process import Process, listening
+from bench.served import TIMEOUT, check_serving, free_port, handled
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from runtime.client import connect
 from runtime.testing.issuer import LoopbackIssuer
 from runtime.testing.one_token import OneToken
 
 SERVICE = product_pb2.DESCRIPTOR.services_by_name["ProductService"].full_name
-TIMEOUT_SECONDS = 30
-TIMEOUT = timedelta(seconds=TIMEOUT_SECONDS)
 TOKEN_SECONDS = 3600
 AUDIENCE = "urn:bodega:product"
 WORKER = "product-worker"
@@ -50,14 +40,7 @@ class ProductServer:
 
     async def handled(self, method: str) -> dict[str, int]:
         """Return how many calls of a method it counted, by status code."""
-        families = text_string_to_metric_families(await asyncio.to_thread(_scrape, self.metrics))
-        return {
-            sample.labels["code"]: int(sample.value)
-            for family in families
-            for sample in family.samples
-            if sample.name == "bodega_rpc_server_handled_total"
-            and (sample.labels["service"], sample.labels["method"]) == (SERVICE, method)
-        }
+        return await handled(self.metrics, SERVICE, method)
 
     async def count(self) -> int:
         """Return how many products the catalogue holds, by reading it all."""
@@ -89,7 +72,7 @@ async def product_server(
             listening(module, *arguments, *more) as process,
             connect(process.address, timeout=TIMEOUT, tokens=tokens) as channel,
         ):
-            await _check_serving(channel)
+            await check_serving(channel, SERVICE)
             stub = product_pb2_grpc.ProductServiceStub(channel)
             yield ProductServer(process, issuer, metrics, stub)
 
@@ -97,27 +80,3 @@ async def product_server(
 def write_call(file: Path, method: str, requests: Iterable[bytes]) -> Call:
     """Return a call of the product service, its request messages written to the file."""
     return Call(f"/{SERVICE}/{method}", write_body(file, requests))
-
-
-async def _check_serving(channel: aio.Channel) -> None:
-    stub = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
-    asked = health_pb2.HealthCheckRequest(service=SERVICE)
-    answer = await stub.Check(asked, wait_for_ready=True, timeout=TIMEOUT_SECONDS)
-    serving = health_pb2.HealthCheckResponse.SERVING
-    check_equal("health of the product server", answer.status, serving)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _scrape(address: str) -> str:
-    connection = HTTPConnection(address, timeout=TIMEOUT_SECONDS)
-    try:
-        connection.request("GET", "/metrics")
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()

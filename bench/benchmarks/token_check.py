@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
+from bench.against_echo import WARM_UP_REQUESTS, Reached, Side
 from bench.benchmark import Options
-from bench.benchmarks.get_product import WARM_UP_REQUESTS, Reached, Side, product_side
+from bench.benchmarks.get_product import product_side
 from bench.measure import Figure, Series, Target, in_turns
 from bench.product_server import product_server
 

@@ -12,7 +12,8 @@ from bench.benchmark import Options, check_equal
 from bench.catalogue import drafts
 from bench.measure import Figure, Series, in_turns
 from bench.process import default_environment
-from bench.product_server import WORKER, free_port, product_server
+from bench.product_server import WORKER, product_server
+from bench.served import free_port
 
 ROWS = 100_000
 STATUSES = {1: "in_stock", 2: "low", 3: "out_of_stock"}
