@@ -13,6 +13,7 @@ from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
 from bodega.discount.v1 import discount_pb2, discount_pb2_grpc
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from cart.changes import CartHub
+from cart.live import Live
 from cart.prices import price_book
 from cart.service import Carts
 from cart.servicer import CartServicer
@@ -174,8 +175,9 @@ async def cart(
     )
     async with opened(folder, "cart") as database, price_book(settings, None) as book:
         service = cart_pb2.DESCRIPTOR.services_by_name["CartService"]
-        servicer_class: Any = CartServicer
-        servicer = servicer_class(Carts(CartStore(database), book, CartHub(), encode_cart))
+        hub = CartHub()
+        carts = Carts(CartStore(database), book, hub, encode_cart)
+        servicer = CartServicer(carts, Live(carts, hub))
         add = cart_pb2_grpc.add_CartServiceServicer_to_server
         serving = guarded(identity.url, settings.audience, add, servicer, service, listen)
         async with serving as address:
