@@ -16,7 +16,6 @@ from runtime.settings import (
     SettingsConfigDict,
     TelemetrySettings,
 )
-from runtime.transport import PlaintextError, check_target
 
 
 class PriceSettings(Settings):
@@ -62,10 +61,6 @@ class CartSettings(
 
     @model_validator(mode="after")
     def _discount_is_safe(self) -> Self:
-        tls = self.discount_tls_roots is not None
-        try:
-            check_target(self.discount, tls=tls, trust_network=self.trust_network)
-        except PlaintextError as error:
-            remedy = "use --discount-tls-roots, or --trust-network"
-            raise ValueError(f"--discount: {error}: {remedy}") from error
+        flags = {"flag": "--discount", "roots_flag": "--discount-tls-roots"}
+        self._check_target(self.discount, self.discount_tls_roots, **flags)
         return self

@@ -12,14 +12,15 @@ from typing import Self
 
 from bodega.product.v1 import product_pb2
 from runtime.logs import get_logger
-from workers import durable, metrics
+from workers import durable, product_metrics
 from workers.batches import Place, Window, WindowReader
 from workers.checkpoint import Checkpoint, Totals
-from workers.importer import Importer, ImportRefusedError, StoppedError
+from workers.importer import Importer, ImportRefusedError
+from workers.patience import StoppedError
+from workers.product_settings import ProductWorkerSettings
 from workers.progress import progress
 from workers.rejects import Rejects
 from workers.rows import ProductReader
-from workers.settings import ProductWorkerSettings
 from workers.sources.catalogue import CatalogueFile
 from workers.sources.fields import FieldMap
 from workers.sources.record import BadRow
@@ -153,7 +154,7 @@ class _FileImport:
         if window.batches:
             response = await self._send(window)
         bad = sorted([*window.skipped, *_rejected(window, response)])
-        metrics.PRODUCTS.labels("skipped").inc(len(window.skipped))
+        product_metrics.PRODUCTS.labels("skipped").inc(len(window.skipped))
         after = replace(
             before,
             place=window.end,

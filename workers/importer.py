@@ -1,9 +1,7 @@
 """Streams batches into Product until it has acknowledged them."""
 
-import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import timedelta
 
 import grpc
@@ -11,30 +9,11 @@ from google.rpc import error_details_pb2
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from runtime.backoff import Backoff
-from runtime.logs import get_logger
-from runtime.status_details import retry_delay, unpack
+from runtime.status_details import unpack
 from runtime.tracing import TraceSource
-from workers import metrics
+from workers import product_metrics
+from workers.patience import FailedError, Patience, RefusedError
 from workers.stop import Stop
-
-log = get_logger("product_worker")
-
-# These pass, however long that takes.
-_PASSING = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.ABORTED,
-    }
-)
-# These may be an accident on the way, or what Product makes of a batch each time. Whatever else
-# it answers, it would answer again.
-_DUBIOUS = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
-ATTEMPTS = 6
-# A token may be refused where it is old (its key is gone): the channel then gets another. It is
-# the token's fault no longer once that is refused as well.
-TOKENS = 2
 
 
 class ImportRefusedError(Exception):
@@ -52,16 +31,6 @@ class ImportFailedError(ImportRefusedError):
     """Product failed at the batches as often as they were sent, and does not say why."""
 
 
-class StoppedError(Exception):
-    """The worker was asked to stop while Product was away; nothing was acknowledged."""
-
-
-@dataclass(slots=True)
-class _Outage:
-    began: float
-    failures: int = 1
-
-
 class Importer:
     """Sends streams, each with a deadline, and waits out the times when Product is away."""
 
@@ -75,17 +44,14 @@ class Importer:
         traces: TraceSource | None = None,
     ) -> None:
         self._stub = stub
-        self._stop = stop
         self._deadline = deadline.total_seconds()
-        self._backoff = backoff
+        self._patience = Patience("Product", stop, backoff, product_metrics.count_failure)
         self._traces = traces
-        self._outage: _Outage | None = None
-        self._succeeded = False
 
     @property
     def is_connected(self) -> bool:
         """Whether Product acknowledged the last stream."""
-        return self._succeeded and self._outage is None
+        return self._patience.is_connected
 
     async def send(
         self, requests: Sequence[product_pb2.ImportProductsRequest]
@@ -110,21 +76,13 @@ class Importer:
     async def _until_answered(
         self, requests: Sequence[product_pb2.ImportProductsRequest]
     ) -> product_pb2.ImportProductsResponse:
-        failures = refusals = 0
-        while True:
-            try:
-                response = await self._stream(requests)
-            except grpc.aio.AioRpcError as error:
-                failures += error.code() in _DUBIOUS
-                refusals += error.code() is grpc.StatusCode.UNAUTHENTICATED
-                if refusals > TOKENS:
-                    raise _refused(error) from error
-                if failures == ATTEMPTS:
-                    raise _given_up(requests, error) from error
-                await self._failed(error)
-            else:
-                self._recovered()
-                return response
+        try:
+            return await self._patience.until_answered(lambda: self._stream(requests))
+        except FailedError as error:
+            batch_id = requests[0].batch_id if len(requests) == 1 else None
+            raise ImportFailedError(str(error), batch_id) from error
+        except RefusedError as error:
+            raise ImportRefusedError(str(error), _batch_of(error.error)) from error
 
     async def _stream(
         self, requests: Sequence[product_pb2.ImportProductsRequest]
@@ -141,46 +99,12 @@ class Importer:
         told = response.inserted_count + response.updated_count + response.rejected_count
         if told != sent:
             raise ImportRefusedError(f"Product answered for {told} of {sent} products")
-        metrics.BATCHES.inc(len(requests))
-        metrics.REPEATED.inc(response.repeated_batch_count)
-        metrics.PRODUCTS.labels("inserted").inc(response.inserted_count)
-        metrics.PRODUCTS.labels("updated").inc(response.updated_count)
-        metrics.PRODUCTS.labels("rejected").inc(response.rejected_count)
-        metrics.LAST_SUCCESS.set_to_current_time()
-
-    def _recovered(self) -> None:
-        self._succeeded = True
-        self._backoff.reset()
-        if self._outage is not None:
-            seconds = round(time.monotonic() - self._outage.began, 1)
-            log.info("product is back", after_seconds=seconds, failures=self._outage.failures)
-            self._outage = None
-
-    async def _failed(self, error: grpc.aio.AioRpcError) -> None:
-        """Count the failure and wait; raise where another try is no use."""
-        code = error.code()
-        metrics.FAILURES.labels(code.name).inc()
-        if code not in _PASSING | _DUBIOUS | {grpc.StatusCode.UNAUTHENTICATED}:
-            raise _refused(error)
-        if self._outage is None:
-            self._outage = _Outage(time.monotonic())
-            log.warning("product is away, trying again", code=code.name, details=error.details())
-        else:
-            self._outage.failures += 1
-        if await self._stop.within(self._backoff.next(retry_delay(error))):
-            raise StoppedError
-
-
-def _refused(error: grpc.aio.AioRpcError) -> ImportRefusedError:
-    reason = f"Product refuses the import: {error.code().name}: {error.details()}"
-    return ImportRefusedError(reason, _batch_of(error))
-
-
-def _given_up(
-    requests: Sequence[product_pb2.ImportProductsRequest], error: grpc.aio.AioRpcError
-) -> ImportFailedError:
-    reason = f"Product failed {ATTEMPTS} times: {error.code().name}: {error.details()}"
-    return ImportFailedError(reason, requests[0].batch_id if len(requests) == 1 else None)
+        product_metrics.BATCHES.inc(len(requests))
+        product_metrics.REPEATED.inc(response.repeated_batch_count)
+        product_metrics.PRODUCTS.labels("inserted").inc(response.inserted_count)
+        product_metrics.PRODUCTS.labels("updated").inc(response.updated_count)
+        product_metrics.PRODUCTS.labels("rejected").inc(response.rejected_count)
+        product_metrics.LAST_SUCCESS.set_to_current_time()
 
 
 def _batch_of(error: grpc.aio.AioRpcError) -> str | None:

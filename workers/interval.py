@@ -8,8 +8,9 @@ from runtime.logs import get_logger
 from workers import durable
 from workers.durable import CorruptFileError
 from workers.generator import Generator
-from workers.importer import Importer, ImportFailedError, StoppedError
-from workers.settings import MadeUpSettings
+from workers.importer import Importer, ImportFailedError
+from workers.patience import StoppedError
+from workers.product_settings import MadeUpSettings
 from workers.state import WorkerState
 from workers.stop import Stop
 

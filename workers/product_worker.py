@@ -15,7 +15,7 @@ from workers.durable import CorruptFileError, DurableFileError
 from workers.file_import import FileOptions, Outcome, import_file
 from workers.importer import Importer, ImportRefusedError
 from workers.interval import feed
-from workers.settings import ProductWorkerSettings
+from workers.product_settings import ProductWorkerSettings
 from workers.sources.record import SourceError
 from workers.stop import Stop
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from runtime.settings import Duration, Settings
 from runtime.state_folder import state_folder
-from runtime.transport import PlaintextError, check_url
+from runtime.transport import PlaintextError, check_target, check_url
 
 DEFAULT_ISSUER = "http://127.0.0.1:8080"
 
@@ -96,3 +96,10 @@ class ClientSettings(IssuerSettings):
     def _data(self) -> Path:
         """Return the folder that is shared with the identity server, unless we are told."""
         return state_folder()
+
+    def _check_target(self, target: str, roots: Path | None, *, flag: str, roots_flag: str) -> None:
+        """Refuse a server to which a token would travel in the clear."""
+        try:
+            check_target(target, tls=roots is not None, trust_network=self.trust_network)
+        except PlaintextError as error:
+            raise ValueError(f"{flag}: {error}: use {roots_flag}, or --trust-network") from error

@@ -10,7 +10,7 @@ from workers.sources.catalogue import CatalogueFile
 from workers.sources.fields import FieldMap
 from workers.sources.record import BadRow, Record
 from workers.tests.gate import Gate
-from workers.tests.processes import ProductServers
+from workers.tests.processes import CartServers, ProductServers
 from workers.tests.reading import ReadAll
 
 
@@ -35,7 +35,9 @@ async def gate() -> AsyncIterator[Gate]:
 
 @pytest.fixture
 def issuer() -> Iterator[LoopbackIssuer]:
-    with LoopbackIssuer({"product-worker": "s3cret"}) as served:
+    with LoopbackIssuer(
+        dict.fromkeys(("cart", "cart-worker", "product-worker"), "s3cret")
+    ) as served:
         yield served
 
 
@@ -50,3 +52,9 @@ def token_flags(issuer: LoopbackIssuer, tmp_path: Path) -> tuple[str, ...]:
 async def product_servers(tmp_path: Path, issuer: LoopbackIssuer) -> AsyncIterator[ProductServers]:
     async with AsyncExitStack() as stack:
         yield ProductServers(tmp_path, stack, issuer)
+
+
+@pytest.fixture
+async def cart_servers(tmp_path: Path, issuer: LoopbackIssuer) -> AsyncIterator[CartServers]:
+    async with AsyncExitStack() as stack:
+        yield CartServers(tmp_path, stack, issuer)

@@ -20,6 +20,7 @@ class Gate:
         self.changed = asyncio.Condition()
         self._passed = 0
         self._limit = math.inf
+        self._answering = True
 
     @classmethod
     @asynccontextmanager
@@ -37,6 +38,10 @@ class Gate:
         """Halt what the client sends once that much more of it has passed."""
         self._limit = self._passed + size
 
+    def lose_answers(self) -> None:
+        """Let nothing more of what the server says reach the client, but for its end."""
+        self._answering = False
+
     async def halted(self) -> None:
         """Wait until the client has more to send than may pass."""
         async with self.changed:
@@ -51,6 +56,7 @@ class Gate:
         """Let everything pass."""
         async with self.changed:
             self._limit = math.inf
+            self._answering = True
             self.changed.notify_all()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -68,7 +74,7 @@ class Gate:
             return
         directions = {
             asyncio.ensure_future(self._pass_on(reader, server_writer)),
-            asyncio.ensure_future(_copy(server_reader, writer)),
+            asyncio.ensure_future(self._pass_back(server_reader, writer)),
         }
         await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
         for direction in directions:
@@ -87,9 +93,9 @@ class Gate:
                 writer.write(data)
                 await writer.drain()
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
+    async def _pass_back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                if self._answering:
+                    writer.write(data)
+                    await writer.drain()

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from runtime.client import connect
 from runtime.testing.issuer import LoopbackIssuer
@@ -51,13 +52,13 @@ class Program:
                 process.kill()
             await program.ended()
 
-    async def event(self, name: str) -> Event:
-        """Wait until it logs that."""
+    async def event(self, name: str, nth: int = 1) -> Event:
+        """Wait until it logs that for the nth time."""
         async with asyncio.timeout(TIMEOUT_SECONDS), self._changed:
-            await self._changed.wait_for(lambda: self.named(name) or self._said_all)
+            await self._changed.wait_for(lambda: len(self.named(name)) >= nth or self._said_all)
         found = self.named(name)
-        assert found, f"it ended without {name!r}: {self.text}"
-        return found[0]
+        assert len(found) >= nth, f"it ended without {name!r}: {self.text}"
+        return found[nth - 1]
 
     def named(self, name: str) -> list[Event]:
         return [event for event in self.events if event.get("event") == name]
@@ -86,13 +87,29 @@ class Program:
             self._changed.notify_all()
 
 
-class ProductServers:
-    """Starts product servers on a database, each ended with the block at the latest."""
+class Servers:
+    """Starts servers on databases in a folder, each ended with the block at the latest."""
 
     def __init__(self, folder: Path, stack: AsyncExitStack, issuer: LoopbackIssuer) -> None:
         self.issuer = issuer
         self._folder = folder
         self._stack = stack
+
+    async def _serve(self, service: str, name: str, *flags: str) -> tuple[Program, str]:
+        program = await self._stack.enter_async_context(
+            Program.running(
+                f"{service}.server",
+                *("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"),
+                *("--database", f"sqlite:///{self._folder}/{name}.db"),
+                *("--issuer", self.issuer.url, *flags),
+            )
+        )
+        serving = await program.event("serving")
+        return program, str(serving["address"])
+
+
+class ProductServers(Servers):
+    """Product, once or more."""
 
     @property
     def tokens(self) -> OneToken:
@@ -101,16 +118,28 @@ class ProductServers:
 
     async def start(self, name: str = "product") -> tuple[Program, str]:
         """Return a server that serves, and its address."""
-        program = await self._stack.enter_async_context(
-            Program.running(
-                "product.server",
-                *("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"),
-                *("--database", f"sqlite:///{self._folder}/{name}.db"),
-                *("--issuer", self.issuer.url),
-            )
-        )
-        serving = await program.event("serving")
-        return program, str(serving["address"])
+        return await self._serve("product", name)
+
+
+class CartServers(Servers):
+    """Discount, and Cart before it and Product."""
+
+    @property
+    def tokens(self) -> OneToken:
+        """A token with which one may see every cart."""
+        return OneToken(self.issuer.token("urn:bodega:cart", "carts", "carts.manage"))
+
+    async def discount(self) -> tuple[Program, str]:
+        """Return a server that serves and has the code WELCOME10, and its address."""
+        codes = self._folder / "codes.toml"
+        codes.write_text('[[discount]]\ncode = "WELCOME10"\npercent = "10"\n')
+        return await self._serve("discount", "discount", "--codes", str(codes))
+
+    async def start(self, product: str, discount: str) -> tuple[Program, str]:
+        """Return a server that serves, and its address."""
+        secret = self.issuer.write_secret(self._folder, "cart")
+        flags = ("--product", product, "--discount", discount, "--client-secret-file", str(secret))
+        return await self._serve("cart", "cart", *flags)
 
 
 async def catalogue(address: str) -> list[product_pb2.Product]:
@@ -123,3 +152,13 @@ async def catalogue(address: str) -> list[product_pb2.Product]:
             async for response in stub.StreamProducts(product_pb2.StreamProductsRequest())
             for product in response.products
         ]
+
+
+async def carts(address: str, tokens: OneToken) -> list[cart_pb2.Cart]:
+    """Return all the carts that a server has, with their items."""
+    service = cart_pb2.DESCRIPTOR.services_by_name["CartService"]
+    async with connect(address, service, tokens=tokens) as channel:
+        stub = cart_pb2_grpc.CartServiceStub(channel)
+        listed = await stub.ListCarts(cart_pb2.ListCartsRequest())
+        asked = [cart_pb2.GetCartRequest(owner=cart.owner) for cart in listed.carts]
+        return [(await stub.GetCart(request)).cart for request in asked]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from runtime.settings import load
-from workers.settings import ProductWorkerSettings
+from workers.product_settings import ProductWorkerSettings
 
 
 @pytest.fixture

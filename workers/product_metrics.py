@@ -21,3 +21,8 @@ LAST_SUCCESS = Gauge(
 )
 for _outcome in ("inserted", "updated", "rejected", "skipped"):
     PRODUCTS.labels(_outcome)
+
+
+def count_failure(code: str) -> None:
+    """Count a stream that failed."""
+    FAILURES.labels(code).inc()

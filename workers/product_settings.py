@@ -2,16 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self, override
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from runtime.auth.settings import Audience, ClientSettings
-from runtime.settings import Address, Duration, Settings, SettingsConfigDict, TelemetrySettings
-from runtime.state_folder import state_folder
-from runtime.transport import PlaintextError, check_target
+from runtime.auth.settings import Audience
+from runtime.settings import Address, Duration, Settings, SettingsConfigDict
 from workers.sources.catalogue import check_extension
 from workers.sources.fields import FIELDS
+from workers.worker_settings import WorkerSettings
 
 
 def _check_file(path: Path) -> Path:
@@ -47,13 +46,6 @@ def _check_defaults(text: str) -> str:
         if field not in FIELDS or field == "sku":
             raise ValueError(f"{field!r} is none of {', '.join(FIELDS[1:])}")
     return text
-
-
-def _expand_home(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{path}: this user has no home folder, name another one") from error
 
 
 class MadeUpSettings(Settings):
@@ -121,7 +113,7 @@ class SourceSettings(Settings):
         return self
 
 
-class ProductWorkerSettings(MadeUpSettings, SourceSettings, ClientSettings, TelemetrySettings):
+class ProductWorkerSettings(MadeUpSettings, SourceSettings, WorkerSettings):
     """The product worker: streams products into Product, made-up ones or those of a file.
 
     Exit code: 0 all rows imported, or stopped by a signal; 1 the import failed; 2 wrong flags;
@@ -141,27 +133,9 @@ class ProductWorkerSettings(MadeUpSettings, SourceSettings, ClientSettings, Tele
         Audience, Field(description="what Product's tokens name as their audience (URI)")
     ] = "urn:bodega:product"
     client_id: str = "product-worker"
-    deadline: Annotated[
-        Duration, Field(gt=timedelta(0), description="longest time that a stream may take")
-    ] = timedelta(seconds=30)
-    max_backoff: Annotated[
-        Duration,
-        Field(gt=timedelta(0), description="longest time between tries while Product is away"),
-    ] = timedelta(seconds=10)
-    data: Annotated[
-        Path, AfterValidator(_expand_home), Field(description="folder of state and checkpoints")
-    ] = state_folder()
     metrics_listen: Address | None = "127.0.0.1:9061"
-
-    @override
-    def _data(self) -> Path:
-        return self.data
 
     @model_validator(mode="after")
     def _target_is_safe(self) -> Self:
-        tls = self.tls_roots is not None
-        try:
-            check_target(self.target, tls=tls, trust_network=self.trust_network)
-        except PlaintextError as error:
-            raise ValueError(f"--target: {error}: use --tls-roots, or --trust-network") from error
+        self._check_target(self.target, self.tls_roots, flag="--target", roots_flag="--tls-roots")
         return self
