@@ -56,7 +56,7 @@ class VisitSettings(Settings):
         str,
         AfterValidator(_check_codes),
         Field(description="discount codes that customers have: CODE,CODE; empty for none"),
-    ] = "WELCOME10"
+    ] = "WELCOME10,FIVEOFF,EARLYBIRD"
     currencies: Annotated[
         str,
         AfterValidator(_check_currencies),

@@ -87,8 +87,8 @@ def read(text: str, at: float, calls: Calls, counts: Sequence[Count]) -> Sample:
             made[service] = made.get(service, 0) + line.value
         for count in counts:
             if line.name == count.metric and count.labels.items() <= line.labels.items():
-                title = f"{line.labels[count.by]} {count.title}" if count.by else count.title
-                found[title] = found.get(title, 0) + line.value
+                title = count.title_of(line.labels)
+                found[title] = found.get(title, 0) + count.number(line.value, line.labels)
     bounds = tuple(sorted(buckets))
     latency = Histogram(bounds, tuple(buckets[b] for b in bounds))
     return Sample(at, codes, latency, found, made)

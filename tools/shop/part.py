@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from graphlib import CycleError, TopologicalSorter
 
+from runtime.currencies import EXPONENTS
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -52,13 +54,23 @@ class Calls(Enum):
 class Count:
     """A number out of the part's metrics, summed over the labels that are not named.
 
-    With `by` it is one number for each value of that label, which then begins its title.
+    With `by` it is one number for each value of that label, which then begins its title. With
+    `minor_units` that label names a currency, and the number is an amount in its minor units.
     """
 
     title: str
     metric: str
     labels: Mapping[str, str] = field(default_factory=dict)
     by: str | None = None
+    minor_units: bool = False
+
+    def title_of(self, labels: Mapping[str, str]) -> str:
+        """Return what a line with these labels is called."""
+        return f"{labels[self.by]} {self.title}".rstrip() if self.by else self.title
+
+    def number(self, value: float, labels: Mapping[str, str]) -> float:
+        """Return what a line with these labels adds: of an amount its major units."""
+        return value / 10 ** EXPONENTS[labels[self.by]] if self.by and self.minor_units else value
 
 
 @dataclass(frozen=True, slots=True)

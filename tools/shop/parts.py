@@ -3,10 +3,15 @@
 from tools.shop.part import Calls, Count, GrpcHealth, HttpReady, Part, Port
 
 _sent = Count("batches", "bodega_product_worker_batches_sent_total")
+_visits = Count("visits", "bodega_cart_worker_visits_total")
 
 
 def _products(outcome: str) -> Count:
     return Count(outcome, "bodega_product_worker_products_total", {"outcome": outcome})
+
+
+def _items(outcome: str) -> Count:
+    return Count(outcome, "bodega_cart_worker_items_total", {"outcome": outcome})
 
 
 def _answered(title: str, route: str, code: int) -> Count:
@@ -18,7 +23,9 @@ _identity = Port("identity", 8080)
 _identity_metrics = Port("identity-metrics", 9054)
 _product = Port("product", 50051)
 _discount = Port("discount", 50053)
+_cart = Port("cart", 50052)
 _product_worker_metrics = Port("product-worker-metrics", 9061)
+_cart_worker_metrics = Port("cart-worker-metrics", 9062)
 
 PARTS = (
     Part(
@@ -67,6 +74,26 @@ PARTS = (
         ),
     ),
     Part(
+        name="cart",
+        binary="cart/server",
+        flags=(
+            *("--listen", "{cart}", "--metrics-listen", "{cart-metrics}"),
+            *("--database", "sqlite:///{data}/cart.db", "--issuer", "http://{identity}"),
+            *("--product", "{product}", "--discount", "{discount}"),
+            *("--client-secret-file", "{data}/clients/cart.secret"),
+        ),
+        listens=_cart,
+        metrics=Port("cart-metrics", 9052),
+        ready=GrpcHealth(_cart, "bodega.cart.v1.CartService"),
+        calls=Calls.SERVER,
+        needs=("identity", "product", "discount"),
+        counts=(
+            Count("carts", "bodega_cart_carts"),
+            Count("items", "bodega_cart_lines"),
+            Count("", "bodega_cart_value_minor", by="currency", minor_units=True),
+        ),
+    ),
+    Part(
         name="product-worker",
         binary="workers/product_worker",
         flags=(
@@ -81,5 +108,21 @@ PARTS = (
         progress=_sent,
         # It has read its --source to the end: 3 says that some rows were not imported.
         done_codes=frozenset({0, 3}),
+    ),
+    Part(
+        name="cart-worker",
+        binary="workers/cart_worker",
+        flags=(
+            *("--product", "{product}", "--cart", "{cart}"),
+            *("--metrics-listen", "{cart-worker-metrics}"),
+            *("--data", "{data}", "--issuer", "http://{identity}"),
+        ),
+        metrics=_cart_worker_metrics,
+        ready=HttpReady(_cart_worker_metrics),
+        calls=Calls.CLIENT,
+        # Without a product there is nothing to buy.
+        needs=("cart", "product-worker"),
+        counts=(_visits, *(_items(outcome) for outcome in ("added", "rejected"))),
+        progress=_visits,
     ),
 )

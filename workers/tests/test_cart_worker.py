@@ -81,7 +81,7 @@ def flags(issuer: LoopbackIssuer, tmp_path: Path, gate: Gate, folder: Path) -> t
     return (
         *("--issuer", issuer.url, "--client-secret-file", str(secret)),
         *("--cart", gate.address, "--data", str(folder), "--currencies", "EUR,USD"),
-        *("--metrics-listen", "127.0.0.1:0", "--max-backoff", "100ms"),
+        *("--codes", "WELCOME10", "--metrics-listen", "127.0.0.1:0", "--max-backoff", "100ms"),
     )
 
 

@@ -125,6 +125,12 @@ def test_a_count_may_be_one_for_each_value_of_a_label() -> None:
     assert found == {"inserted rows": 11, "updated rows": 1}
 
 
+def test_an_amount_is_counted_in_the_major_units_of_its_currency() -> None:
+    page = 'value_minor{currency="EUR"} 123456.0\nvalue_minor{currency="JPY"} 500.0\n'
+    counts = [Count("", "value_minor", by="currency", minor_units=True)]
+    assert read(page, 0, Calls.SERVER, counts).counts == {"EUR": 1234.56, "JPY": 500.0}
+
+
 def test_what_a_part_calls_is_counted_by_service_whatever_it_serves() -> None:
     assert read(PAGE, 0, Calls.SERVER, ()).made == {"other": 3}
 

@@ -1,4 +1,4 @@
-"""The shop as it is: the real identity and product servers, and the real worker."""
+"""The shop as it is: the real servers, and the real workers."""
 
 import os
 import re
@@ -17,6 +17,7 @@ QUICK = {
     "BODEGA_PRODUCT_WORKER_INTERVAL": "100ms",
     "BODEGA_PRODUCT_WORKER_BATCH": "50",
     "BODEGA_PRODUCT_WORKER_CATALOGUE_SIZE": "100",
+    "BODEGA_CART_WORKER_INTERVAL": "100ms",
 }
 
 
@@ -34,6 +35,7 @@ def test_a_fresh_shop_runs_well(real_shop: Start, tmp_path: Path) -> None:
     assert code == 0, out + err
     assert "product-worker: healthy" in out
     assert re.search(r"product-worker: \d+ batches · 100 inserted", out), out
+    assert re.search(r"cart-worker: \d+ visits · [1-9]\d* added · \d+ rejected", out), out
     # What was imported was imported with a token, and the secret for it is nobody else's.
     assert re.search(r"identity: [1-9]\d* tokens", out), out
     assert (data / "product.db").exists()
@@ -48,18 +50,18 @@ def test_the_catalogue_is_kept_from_run_to_run(real_shop: Start) -> None:
     assert "product: 100 products" in out
 
 
-@pytest.mark.parametrize("server", ["identity", "product"])
+@pytest.mark.parametrize("server", ["identity", "product", "discount", "cart"])
 def test_the_shop_survives_a_server_that_is_killed(real_shop: Start, server: str) -> None:
     running = real_shop()
     killed = running.pid_of(server)
-    running.read_until("product-worker: healthy")
+    running.read_until("cart-worker: healthy")
     os.kill(killed, signal.SIGKILL)
     running.read_until(f"{server}: restarting")
     running.read_until(f"{server}: healthy")
     running.process.send_signal(signal.SIGTERM)
     code, out, err = running.end(60)
     assert code == 0, out + err
-    assert "product-worker: restarting" not in out
+    assert "worker: restarting" not in out
 
 
 def test_a_worker_that_has_read_its_file_is_done(real_shop: Start, tmp_path: Path) -> None:
