@@ -55,7 +55,8 @@ class Adding:
             owner = self._owner.of(sent.owner)
             batch = checked_batch(sent)
             self._count(len(sent.proposals))
-            prepared = await self._prepare(owner, batch, sent)
+            with step("price batch", batch_id=batch.id):
+                prepared = await self._prepare(owner, batch, sent)
         except DomainError as error:
             # The batch before is kept, or else its own failure is the one to tell.
             await self._order.settle()

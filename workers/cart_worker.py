@@ -37,7 +37,7 @@ async def work(settings: CartWorkerSettings) -> None:
     stop = Stop.on_signals()
     async with (
         telemetry(settings, "cart_worker") as told,
-        TokenSource.of(settings, settings.resource, "carts carts.manage") as tokens,
+        TokenSource.of(settings, settings.resource, "carts", "carts.manage") as tokens,
         connect(
             settings.product, PRODUCT, tls_roots=settings.product_tls_roots, traces=told.traces
         ) as product,

@@ -18,10 +18,6 @@ import pytest
 import structlog
 from google.protobuf.wrappers_pb2 import StringValue
 from grpc import aio
-from opentelemetry.proto.collector.trace.v1 import (
-    trace_service_pb2,
-    trace_service_pb2_grpc,
-)
 
 from runtime import logs
 from runtime.admin import MAX_CONNECTIONS
@@ -32,6 +28,7 @@ from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
 from runtime.settings import ServerSettings, TelemetrySettings
 from runtime.telemetry import telemetry
+from runtime.testing.collector import Collector
 from runtime.testing.echo import KINDS, Echo, echo_service
 from runtime.testing.rpc import ServeEcho
 from runtime.testing.waiting import eventually
@@ -54,29 +51,11 @@ def _own_logging() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """Keeps the spans that it gets."""
-
-    def __init__(self) -> None:
-        self.spans: list[Any] = []
-
-    async def Export(self, request: Any, _context: Context) -> Any:  # noqa: N802 (OTLP names it)
-        for resource in request.resource_spans:
-            for scope in resource.scope_spans:
-                self.spans.extend(scope.spans)
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
 @pytest.fixture
 async def collector() -> AsyncIterator[tuple[str, Collector]]:
     """An OTLP collector: its endpoint, and what it has got."""
-    server, kept = aio.server(), Collector()
-    add_servicer: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
-    add_servicer(kept, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    yield f"http://127.0.0.1:{port}", kept
-    await server.stop(None)
+    async with Collector.running() as running:
+        yield running.endpoint, running
 
 
 def traced(endpoint: str, ratio: float) -> TelemetrySettings:

@@ -1,0 +1,1 @@
+"""The whole shop, as its users and its operators meet it."""
