@@ -49,6 +49,10 @@ def minor(amount: money_pb2.Money) -> Decimal:
 
 
 def said(totals: cart_pb2.CartTotals) -> tuple[Decimal | int, ...]:
+    if not totals.item_count:
+        # A cart that was made for items still to come: nothing says its currency.
+        assert totals == cart_pb2.CartTotals()
+        return (0,) * 5
     amounts = (totals.subtotal, totals.discount, totals.total)
     assert len({amount.currency_code for amount in amounts}) == 1
     return totals.item_count, totals.unit_count, *map(minor, amounts)
