@@ -53,7 +53,7 @@ class Metrics:
 
     def stream(self, method: Method, handler: StreamHandler) -> StreamHandler:
         """Measure a handler that answers with a stream."""
-        tally = SERVER.of(method.service, method.name)
+        tally = SERVER.of(method.service, method.name, is_endless=method.is_endless)
         counts_requests = method.request_streaming
 
         async def measured(request: Any, context: Context) -> Any:

@@ -28,11 +28,12 @@ LABELS = ("service", "method")
 
 
 class Tally:
-    """The numbers of one method."""
+    """The numbers of one method. One that `is_endless` takes no time: its callers take theirs."""
 
-    __slots__ = ("_buckets", "_handled", "_seconds", "in_flight", "received", "sent")
+    __slots__ = ("_buckets", "_handled", "_seconds", "in_flight", "is_endless", "received", "sent")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_endless: bool = False) -> None:
+        self.is_endless = is_endless
         self.in_flight = 0
         self.received = 0
         self.sent = 0
@@ -65,9 +66,9 @@ class Tallies(Collector):
         self._tallies: dict[tuple[str, str], Tally] = {}
         REGISTRY.register(self)
 
-    def of(self, service: str, method: str) -> Tally:
+    def of(self, service: str, method: str, *, is_endless: bool = False) -> Tally:
         """Return the numbers of a method, one object for the whole process."""
-        return self._tallies.setdefault((service, method), Tally())
+        return self._tallies.setdefault((service, method), Tally(is_endless=is_endless))
 
     def collect(self) -> Iterator[Metric]:
         """Report to Prometheus."""
@@ -86,11 +87,12 @@ class Tallies(Collector):
         return family
 
     def _durations(self) -> Metric:
-        text = "Seconds from the start of an RPC to its end."
+        text = "Seconds from the start of an RPC to its end, but of streams without an end."
         name = f"{self._prefix}_duration_seconds"
         family = HistogramMetricFamily(name, text, labels=LABELS)
         for labels, tally in list(self._tallies.items()):
-            family.add_metric(labels, *tally.histogram())
+            if not tally.is_endless:
+                family.add_metric(labels, *tally.histogram())
         return family
 
     def _in_flight(self) -> Metric:

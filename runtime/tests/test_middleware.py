@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from runtime.admission import Admission
 from runtime.call import Call, Context, current_call
+from runtime.endless import endless
 from runtime.error_mapping import Errors
 from runtime.method import Method
 from runtime.metrics import Metrics
@@ -288,6 +289,23 @@ async def test_messages_of_streams_are_counted(serve_echo: ServeEcho) -> None:
     assert sample(echo, "Chat", "messages_received_total") == 3
     assert sample(echo, "Chat", "messages_sent_total") == 3
     assert sample(echo, "Chat", "duration_seconds_count") == 1
+
+
+async def test_how_long_somebody_stays_is_no_latency(serve_echo: ServeEcho) -> None:
+    class Watched(Echo):
+        @endless
+        async def count(
+            self, request: StringValue, context: Context
+        ) -> AsyncGenerator[StringValue]:
+            async for character in super().count(request, context):
+                yield character
+
+    echo = Watched(echo_service())
+    stub = await serve_echo(echo)
+    await stub.call("Count", "abc")
+    await eventually(lambda: handled(echo, "Count", "OK") == 1)
+    assert sample(echo, "Count", "messages_sent_total") == 3
+    assert sample(echo, "Count", "duration_seconds_count") is None
 
 
 async def test_a_handler_finds_its_call(serve_echo: ServeEcho) -> None:

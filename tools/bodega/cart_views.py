@@ -50,10 +50,12 @@ def totals_text(cart: cart_pb2.Cart) -> str:
     totals = cart.totals
     if not totals.item_count:
         return "The cart is empty."
-    return (
-        f"In the cart: {totals.item_count:,} items, {totals.unit_count:,} units,"
-        f" {money_text(totals.total)}."
-    )
+    items, units = _counted(totals.item_count, "item"), _counted(totals.unit_count, "unit")
+    return f"In the cart: {items}, {units}, {money_text(totals.total)}."
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def notice_text(notice: cart_pb2.ItemNotice, names: Sequence[str]) -> str:

@@ -45,7 +45,7 @@ async def test_what_cannot_be_added_is_named_and_the_rest_is_added(customer: Ter
     await customer.fine("cart", "create")
     said = await customer("cart", "add", "1:2", "99", "2:10000")
     assert said.code == Exit.REFUSED
-    assert said.lines[0] == "1 added. In the cart: 1 items, 2 units, 25.00 EUR."
+    assert said.lines[0] == "1 added. In the cart: 1 item, 2 units, 25.00 EUR."
     assert said.lines[1].startswith("Not added: 99:1: product unknown: product_id: ")
     assert said.lines[2].startswith("Not added: 2:10000: invalid: quantity: ")
     said = await customer("cart", "add", "99", "--json")
