@@ -1,7 +1,5 @@
 """Hostile tokens, and tokens at the edge of their time. Every one is refused for its own reason."""
 
-import base64
-import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +8,6 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +22,8 @@ from runtime.auth.verifier import (
     Verified,
     Verifier,
 )
+from runtime.testing import forging
+from runtime.testing.forging import segment
 from runtime.testing.issuer import AUDIENCE, KEYS, LoopbackIssuer, SigningKey
 
 LEEWAY = timedelta(seconds=30)
@@ -48,26 +47,12 @@ async def check(issuer: LoopbackIssuer) -> AsyncIterator[Check]:
     await made.keys.close()
 
 
-def segment(value: object) -> str:
-    data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def unsigned(issuer: LoopbackIssuer, **header: object) -> str:
-    kid = issuer.signing.kid
-    parts = {"typ": "at+jwt", "kid": kid, **header}, issuer.claims(AUDIENCE)
-    return ".".join([*map(segment, parts), ""])
+    return forging.unsigned(issuer.signing, issuer.claims(AUDIENCE), **header)
 
 
 def hs256_with_the_public_key(issuer: LoopbackIssuer) -> str:
-    """RFC 8725 §2.1: what verifies as a public key is used as a shared secret."""
-    pem = issuer.signing.private.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    header = {"alg": "HS256", "typ": "at+jwt", "kid": issuer.signing.kid}
-    signed = f"{segment(header)}.{segment(issuer.claims(AUDIENCE))}"
-    mac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
-    return f"{signed}.{segment(mac.sign(signed.encode(), pem))}"
+    return forging.hs256_with_the_public_key(issuer.signing, issuer.claims(AUDIENCE))
 
 
 def signed(issuer: LoopbackIssuer, **header: object) -> str:
