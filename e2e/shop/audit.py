@@ -94,3 +94,9 @@ def count(database: Path, query: str, *values: object) -> int:
     with _reading(database) as found:
         number: int = found.execute(query, values).fetchone()[0]
         return number
+
+
+def content(database: Path) -> list[str]:
+    """Return all that a database holds, as SQL."""
+    with _reading(database) as found:
+        return [*found.iterdump()]

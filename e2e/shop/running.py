@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ from runtime.auth.issuer import Issuer
 from runtime.auth.token_source import Client, TokenSource
 from runtime.client import Channel, connect
 from tools.shop.keeper import Backoff, Timing
-from tools.shop.part import Part
+from tools.shop.part import Part, Port
 from tools.shop.parts import PARTS
 from tools.shop.ports import choose
 from tools.shop.programs import Program, from_runfiles, from_source
@@ -116,21 +116,28 @@ class RunningShop:
 
 @asynccontextmanager
 async def running_shop(
-    data: Path, env: Mapping[str, str] | None = None, *, timing: Timing = _TIMING
+    data: Path,
+    env: Mapping[str, str] | None = None,
+    *,
+    timing: Timing = _TIMING,
+    parts: Sequence[Part] = PARTS,
+    elsewhere: Mapping[Port, str] | None = None,
 ) -> AsyncIterator[RunningShop]:
-    """Run the shop on free ports until the block ends; `env` is for all of its parts."""
-    find = _PROGRAMS[os.environ["SHOP_PROGRAMS"]]
+    """Run the shop on free ports until the block ends; `env` is for all of its parts.
+
+    With `parts` it has those alone, and `elsewhere` is where to find what else they call.
+    """
 
     def programs(part: Part) -> Program:
-        found = find(part)
+        found = program(part)
         return replace(found, env={**found.env, **(env or {})})
 
     changed = asyncio.Condition()
     told = asyncio.Event()
     supervisor = Supervisor(
-        PARTS,
+        parts,
         programs=programs,
-        addresses=choose(PARTS, "auto", {}),
+        addresses={**choose(parts, "auto", {}), **(elsewhere or {})},
         data=data,
         cwd=data,
         timing=timing,
@@ -141,6 +148,11 @@ async def running_shop(
         stack.callback(passing_on.cancel)
         await stack.enter_async_context(supervisor.running())
         yield RunningShop(supervisor, data, changed)
+
+
+def program(part: Part) -> Program:
+    """Find the program of a part."""
+    return _PROGRAMS[os.environ["SHOP_PROGRAMS"]](part)
 
 
 def _described(statuses: Iterable[Status]) -> Iterator[str]:

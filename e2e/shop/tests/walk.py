@@ -1,0 +1,102 @@
+"""A walk through every RPC of the servers, with whatever token."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from grpc import aio
+
+from e2e.shop.audit import content
+from e2e.shop.guarded import SERVERS, audience
+from e2e.shop.reflected import Rpc, called, rpcs_of
+from e2e.shop.running import RunningShop
+from e2e.shop.tests.effects import Stock, effects, new_name, stocked
+from runtime.client import Channel, connect
+from runtime.testing.failure import Failure
+from runtime.testing.issuer import LoopbackIssuer
+from runtime.testing.one_token import OneToken
+
+type Claims = dict[str, Any]
+type Refusal = tuple[grpc.StatusCode, str]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The servers, what each says that it serves, and channels to them that carry no token."""
+
+    shop: RunningShop
+    channels: Mapping[str, Channel]
+    rpcs: Mapping[str, Sequence[Rpc]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        found = {name: rpcs_of(self.shop.address(name)) for name in SERVERS}
+        object.__setattr__(self, "rpcs", found)
+
+    def all(self) -> list[Rpc]:
+        return [rpc for rpcs in self.rpcs.values() for rpc in rpcs]
+
+    def guarded(self, server: str) -> list[Rpc]:
+        """The RPCs that want a token: those whose policy names a scope."""
+        return [rpc for rpc in self.rpcs[server] if rpc.policy.scopes]
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Every scope that any RPC wants."""
+        return frozenset(scope for rpc in self.all() for scope in rpc.policy.scopes)
+
+    def claims(self, issuer: LoopbackIssuer, server: str, **changes: object) -> Claims:
+        """The claims of a token that may do everything, but for the changes."""
+        return {**issuer.claims(audience(server), *sorted(self.scopes)), **changes}
+
+    async def call(
+        self, server: str, rpc: Rpc, requests: Sequence[Message], token: str | None
+    ) -> aio.AioRpcError | None:
+        sent = [rpc.request(each) for each in requests] or [rpc.request()]
+        return await called(self.channels[server], rpc, sent, token)
+
+    async def refusals(
+        self,
+        tokens: Mapping[str, str | None],
+        requests: Mapping[str, Sequence[Message]] = {},
+        skipping: Iterable[str] = (),
+    ) -> dict[str, Refusal]:
+        """Call every RPC that wants a token with its server's; say how each was refused."""
+        found = {}
+        for server, token in tokens.items():
+            for rpc in self.guarded(server):
+                if rpc.path not in skipping:
+                    error = await self.call(server, rpc, requests.get(rpc.path, ()), token)
+                    found[rpc.path] = refusal(rpc, error)
+        return found
+
+    async def stocked(self, issuer: LoopbackIssuer) -> Stock:
+        """Make things of a new owner's."""
+        name = new_name()
+        async with AsyncExitStack() as stack:
+            channels = {}
+            for server in SERVERS:
+                token = issuer.signing.sign(self.claims(issuer, server, sub=name))
+                channel = connect(self.shop.address(server), tokens=OneToken(token))
+                channels[server] = await stack.enter_async_context(channel)
+            return await stocked(name, channels)
+
+    def content(self) -> dict[str, list[str]]:
+        """All that the databases hold."""
+        return {name: content(self.shop.database(name)) for name in SERVERS}
+
+
+def refusal(rpc: Rpc, error: aio.AioRpcError | None) -> Refusal:
+    assert error is not None, f"{rpc.path} answered"
+    return error.code(), Failure(error).reason
+
+
+@asynccontextmanager
+async def walking(shop: RunningShop) -> AsyncIterator[Walk]:
+    async with AsyncExitStack() as stack:
+        channels = {
+            name: await stack.enter_async_context(connect(shop.address(name))) for name in SERVERS
+        }
+        yield Walk(shop, channels)
