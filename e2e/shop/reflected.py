@@ -1,7 +1,10 @@
 """The RPCs of a server, known by nothing but its reflection; and how to call any of them."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
@@ -9,7 +12,6 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc import aio
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
@@ -17,6 +19,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from bodega.auth.v1 import policy_pb2
 
 _SECONDS = 20.0
+# For calls that are to be under way all at once.
+_POOL = ThreadPoolExecutor(64, "calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,22 @@ def rpcs_of(address: str) -> list[Rpc]:
 
 
 async def called(
-    channel: aio.Channel, rpc: Rpc, requests: Sequence[Message], token: str | None
-) -> aio.AioRpcError | None:
+    channel: grpc.Channel, rpc: Rpc, requests: Sequence[Message], token: str | None
+) -> grpc.RpcError | None:
     """Call, and return the error that the call ends with, if any.
 
     A stream that answers one request may have no end: it has answered with its first message.
+    Not by grpc.aio, which loses the details of an error that comes while it still sends.
     """
+    running = asyncio.get_running_loop()
+    return await running.run_in_executor(_POOL, _call, channel, rpc, requests, token)
+
+
+def _call(
+    channel: grpc.Channel, rpc: Rpc, requests: Sequence[Message], token: str | None
+) -> grpc.RpcError | None:
     method = rpc.method
-    kinds = {
+    kinds: dict[tuple[bool, bool], Any] = {
         (False, False): channel.unary_unary,
         (False, True): channel.unary_stream,
         (True, False): channel.stream_unary,
@@ -80,29 +92,21 @@ async def called(
         f"/{rpc.path}", request_serializer=_serialized
     )
     metadata = () if token is None else (("authorization", f"Bearer {token}"),)
-    sent = _stream(requests) if method.client_streaming else requests[0]
-    call = begin(sent, timeout=_SECONDS, metadata=metadata)
+    sent = iter(requests) if method.client_streaming else requests[0]
     try:
+        answer = begin(sent, timeout=_SECONDS, metadata=metadata)
         if method.server_streaming:
-            await _read(call, whole=method.client_streaming)
-        else:
-            await call
-    except aio.AioRpcError as error:
+            _read(answer, whole=method.client_streaming)
+    except grpc.RpcError as error:
         return error
-    finally:
-        call.cancel()
     return None
 
 
-async def _read(call: AsyncIterator[object], *, whole: bool) -> None:
-    async for _ in call:
+def _read(call: Any, *, whole: bool) -> None:
+    for _ in call:
         if not whole:
-            return
-
-
-async def _stream(requests: Sequence[Message]) -> AsyncIterator[Message]:
-    for request in requests:
-        yield request
+            break
+    call.cancel()
 
 
 def _serialized(message: Message) -> bytes:

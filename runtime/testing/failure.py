@@ -1,15 +1,17 @@
 """What a failed call says."""
 
+from typing import Any, cast
+
 from google.rpc import error_details_pb2, status_pb2
-from grpc import aio
+from grpc import RpcError
 
 
 class Failure:
     """The google.rpc.Status of a failed call."""
 
-    def __init__(self, error: aio.AioRpcError) -> None:
+    def __init__(self, error: RpcError) -> None:
         """Read the details, of which it must have some."""
-        trailers = dict(error.trailing_metadata() or ())
+        trailers: dict[str, Any] = dict(cast("Any", error.trailing_metadata() or ()))
         status = status_pb2.Status.FromString(bytes(trailers["grpc-status-details-bin"]))
         self.code = error.code()
         self.info = error_details_pb2.ErrorInfo()

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
@@ -26,14 +27,14 @@ class Stock:
     item_id: int
 
 
-def product(sku: str, **fields: object) -> product_pb2.Product:
+def product(sku: str, **fields: Any) -> product_pb2.Product:
     return product_pb2.Product(
         sku=sku, name="Tea", price=PRICE, status=product_pb2.PRODUCT_STATUS_IN_STOCK, **fields
     )
 
 
-def discount(code: str, **fields: object) -> discount_pb2.Discount:
-    return discount_pb2.Discount(code=code, basis_points=1_000, active=True, **fields)
+def discount(code: str, **fields: Any) -> discount_pb2.Discount:
+    return discount_pb2.Discount(code=code, active=True, **{"basis_points": 1_000} | fields)
 
 
 def new_name() -> str:
@@ -59,8 +60,7 @@ def effects(stock: Stock) -> Mapping[str, Sequence[Message]]:
     """Return what to send, by path; in this order each still finds what it is about."""
     product_pb, discount_pb, cart_pb = product_pb2, discount_pb2, cart_pb2
     changed = product("", id=stock.product_id, description="Green")
-    weaker = discount(stock.code)
-    weaker.basis_points = 500
+    weaker = discount(stock.code, basis_points=500)
     item = cart_pb.NewItem(product_id=stock.product_id, quantity=1)
     added = cart_pb.CartOperation(operation_id="one", add=cart_pb.AddOperation(items=[item]))
     mask = FieldMask(paths=["basis_points"])

@@ -1,20 +1,20 @@
 """A walk through every RPC of the servers, with whatever token."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from grpc import aio
 
 from e2e.shop.audit import content
 from e2e.shop.guarded import SERVERS, audience
 from e2e.shop.reflected import Rpc, called, rpcs_of
 from e2e.shop.running import RunningShop
-from e2e.shop.tests.effects import Stock, effects, new_name, stocked
-from runtime.client import Channel, connect
+from e2e.shop.tests.effects import Stock, new_name, stocked
+from runtime.client import connect
 from runtime.testing.failure import Failure
 from runtime.testing.issuer import LoopbackIssuer
 from runtime.testing.one_token import OneToken
@@ -28,7 +28,7 @@ class Walk:
     """The servers, what each says that it serves, and channels to them that carry no token."""
 
     shop: RunningShop
-    channels: Mapping[str, Channel]
+    channels: Mapping[str, grpc.Channel]
     rpcs: Mapping[str, Sequence[Rpc]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class Walk:
 
     async def call(
         self, server: str, rpc: Rpc, requests: Sequence[Message], token: str | None
-    ) -> aio.AioRpcError | None:
+    ) -> grpc.RpcError | None:
         sent = [rpc.request(each) for each in requests] or [rpc.request()]
         return await called(self.channels[server], rpc, sent, token)
 
@@ -61,16 +61,18 @@ class Walk:
         self,
         tokens: Mapping[str, str | None],
         requests: Mapping[str, Sequence[Message]] = {},
-        skipping: Iterable[str] = (),
     ) -> dict[str, Refusal]:
-        """Call every RPC that wants a token with its server's; say how each was refused."""
-        found = {}
-        for server, token in tokens.items():
-            for rpc in self.guarded(server):
-                if rpc.path not in skipping:
-                    error = await self.call(server, rpc, requests.get(rpc.path, ()), token)
-                    found[rpc.path] = refusal(rpc, error)
-        return found
+        """Call every RPC that wants a token with its server's; say how each was refused.
+
+        All at once: a verifier asks its issuer for an unknown key once for all who wait.
+        """
+        calls = {
+            rpc: self.call(server, rpc, requests.get(rpc.path, ()), token)
+            for server, token in tokens.items()
+            for rpc in self.guarded(server)
+        }
+        errors = await asyncio.gather(*calls.values())
+        return {rpc.path: refusal(rpc, e) for rpc, e in zip(calls, errors, strict=True)}
 
     async def stocked(self, issuer: LoopbackIssuer) -> Stock:
         """Make things of a new owner's."""
@@ -88,15 +90,15 @@ class Walk:
         return {name: content(self.shop.database(name)) for name in SERVERS}
 
 
-def refusal(rpc: Rpc, error: aio.AioRpcError | None) -> Refusal:
+def refusal(rpc: Rpc, error: grpc.RpcError | None) -> Refusal:
     assert error is not None, f"{rpc.path} answered"
     return error.code(), Failure(error).reason
 
 
-@asynccontextmanager
-async def walking(shop: RunningShop) -> AsyncIterator[Walk]:
-    async with AsyncExitStack() as stack:
+@contextmanager
+def walking(shop: RunningShop) -> Iterator[Walk]:
+    with ExitStack() as stack:
         channels = {
-            name: await stack.enter_async_context(connect(shop.address(name))) for name in SERVERS
+            name: stack.enter_context(grpc.insecure_channel(shop.address(name))) for name in SERVERS
         }
         yield Walk(shop, channels)
