@@ -1,9 +1,8 @@
 """The walk once more with tokens that the real identity server issues and takes back."""
 
 import asyncio
-import json
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 
 from e2e.shop.guarded import SERVERS, audience
 from e2e.shop.running import RunningShop, program, running_shop
-from e2e.shop.tests.walk import Walk, owned_by, walking
+from e2e.shop.tests.walk import Walk, let_in, owned_by, refusal, walking
 from runtime.testing.waiting import eventually
 from tools.shop.parts import PARTS
 
@@ -41,7 +40,7 @@ async def servers(data: Path) -> AsyncIterator[RunningShop]:
 
 
 @pytest.fixture
-def walk(servers: RunningShop) -> AsyncIterator[Walk]:
+def walk(servers: RunningShop) -> Iterator[Walk]:
     with walking(servers) as found:
         yield found
 
@@ -67,6 +66,49 @@ async def admin(shop: RunningShop, *words: str) -> None:
     assert process.returncode == 0, said
 
 
-async def published(shop: RunningShop) -> set[str]:
-    async with httpx.AsyncClient() as http:
-        return {key["kid"] for key in (await http.get(f"{shop.issuer}/jwks")).json()["keys"]}
+def published(shop: RunningShop) -> set[str]:
+    return {key["kid"] for key in httpx.get(f"{shop.issuer}/jwks").json()["keys"]}
+
+
+async def test_a_token_for_one_server_is_refused_by_the_others(
+    servers: RunningShop, walk: Walk
+) -> None:
+    tokens = await all_tokens(servers)
+    for server, own in tokens.items():
+        foreign = {other: own for other in SERVERS if other != server}
+        assert set((await walk.refusals(foreign)).values()) == {INVALID}
+
+
+@pytest.mark.parametrize(("server", "scope"), [("discount", "discounts.read"), ("cart", "carts")])
+async def test_a_token_opens_no_more_than_its_scope(
+    servers: RunningShop, walk: Walk, server: str, scope: str
+) -> None:
+    issued = await token(servers, server, scope)
+    for rpc in walk.guarded(server):
+        error = await walk.call(server, rpc, (), issued)
+        denied = error is not None and error.code() is DENIED
+        assert denied is (list(rpc.policy.scopes) != [scope]), (rpc.path, error)
+
+
+async def test_a_token_does_not_open_the_cart_of_another(servers: RunningShop, walk: Walk) -> None:
+    issued = await token(servers, "cart", "carts")
+    for rpc in walk.guarded("cart"):
+        request = owned_by("ann", rpc, None)
+        if request is not None:
+            error = await walk.call("cart", rpc, [request], issued)
+            assert refusal(rpc, error) == (DENIED, "OWNER_FORBIDDEN"), rpc.path
+
+
+async def test_when_a_key_is_deleted_its_tokens_open_nothing(
+    servers: RunningShop, walk: Walk
+) -> None:
+    old = await all_tokens(servers)
+    for server in SERVERS:
+        await let_in(walk, server, old[server])
+    kid = jwt.get_unverified_header(old["cart"])["kid"]
+    await admin(servers, "keys", "delete", kid)
+    await eventually(lambda: kid not in published(servers), 30)
+    new = await all_tokens(servers)
+    for server in SERVERS:
+        await let_in(walk, server, new[server])
+    assert set((await walk.refusals(old)).values()) == {INVALID}

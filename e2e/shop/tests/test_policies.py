@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator, Callable
 import grpc
 import pytest
 import pytest_asyncio
-from google.protobuf.message import Message
 
 from e2e.shop.guarded import SERVERS, guarded_servers
-from e2e.shop.reflected import Rpc
 from e2e.shop.tests.effects import Stock, effects
-from e2e.shop.tests.walk import Claims, Walk, walking
+from e2e.shop.tests.walk import Claims, Walk, let_in, owned_by, walking
 from runtime.engine import Engine
 from runtime.testing import forging
 from runtime.testing.failure import Failure
@@ -161,12 +159,6 @@ async def test_no_other_rpc_answers_without_a_good_token_nor_has_an_effect(
     assert walk.content() == before
 
 
-async def let_in(walk: Walk, server: str, rpc: Rpc, token: str) -> None:
-    """See that a call is let in, whatever its empty request is worth."""
-    error = await walk.call(server, rpc, (), token)
-    assert error is None or error.code() not in {UNAUTHENTICATED, DENIED}, (rpc.path, error)
-
-
 async def test_no_other_rpc_answers_a_token_of_an_old_key(
     walk: Walk, issuer: LoopbackIssuer, stock: Stock
 ) -> None:
@@ -174,10 +166,10 @@ async def test_no_other_rpc_answers_a_token_of_an_old_key(
     good = {server: walk.claims(issuer, server, sub=stock.name) for server in SERVERS}
     old = {server: issuer.signing.sign(claims) for server, claims in good.items()}
     for server, token in old.items():
-        await let_in(walk, server, walk.guarded(server)[0], token)
+        await let_in(walk, server, token)
     issuer.rotate(keep=False)
     for server, claims in good.items():
-        await let_in(walk, server, walk.guarded(server)[0], issuer.signing.sign(claims))
+        await let_in(walk, server, issuer.signing.sign(claims))
     before = walk.content()
     assert await walk.refusals(old, effects(stock)) == every(INVALID, walk)
     assert walk.content() == before
@@ -222,23 +214,8 @@ async def test_with_a_good_token_every_other_rpc_answers_too(
 ) -> None:
     for server in SERVERS:
         token = issuer.signing.sign(walk.claims(issuer, server, sub=stock.name))
-        for rpc in walk.guarded(server):
-            if not rpc.changes_something:
-                await let_in(walk, server, rpc, token)
-
-
-def owned_by(owner: str, rpc: Rpc, like: Message | None) -> Message | None:
-    """Return the request with its owner set, wherever it names one; None where it names none."""
-    made = rpc.request(like)
-    for name, descriptor in made.DESCRIPTOR.fields_by_name.items():
-        inner = descriptor.message_type
-        if name == "owner":
-            setattr(made, name, owner)
-            return made
-        if inner is not None and "owner" in inner.fields_by_name:
-            getattr(made, name).owner = owner
-            return made
-    return None
+        reading = [rpc for rpc in walk.guarded(server) if not rpc.changes_something]
+        await let_in(walk, server, token, *reading)
 
 
 @pytest.mark.parametrize("victim", ["the owner", "nobody"])

@@ -19,6 +19,8 @@ from runtime.testing.failure import Failure
 from runtime.testing.issuer import LoopbackIssuer
 from runtime.testing.one_token import OneToken
 
+REFUSED = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
+
 type Claims = dict[str, Any]
 type Refusal = tuple[grpc.StatusCode, str]
 
@@ -93,6 +95,27 @@ class Walk:
 def refusal(rpc: Rpc, error: grpc.RpcError | None) -> Refusal:
     assert error is not None, f"{rpc.path} answered"
     return error.code(), Failure(error).reason
+
+
+async def let_in(walk: Walk, server: str, token: str, *rpcs: Rpc) -> None:
+    """See that calls are let in, the first RPC's by default, whatever an empty request is worth."""
+    for rpc in rpcs or walk.guarded(server)[:1]:
+        error = await walk.call(server, rpc, (), token)
+        assert error is None or error.code() not in REFUSED, (rpc.path, error)
+
+
+def owned_by(owner: str, rpc: Rpc, like: Message | None) -> Message | None:
+    """Return the request with its owner set, wherever it names one; None where it names none."""
+    made = rpc.request(like)
+    for name, descriptor in made.DESCRIPTOR.fields_by_name.items():
+        inner = descriptor.message_type
+        if name == "owner":
+            setattr(made, name, owner)
+            return made
+        if inner is not None and "owner" in inner.fields_by_name:
+            getattr(made, name).owner = owner
+            return made
+    return None
 
 
 @contextmanager
