@@ -5,6 +5,19 @@ load("//bazel:command_test.bzl", "command_test")
 
 _RUFF = "@pip_ruff//:bin/ruff"
 _BUILDIFIER = "@npm_buildifier//:buildifier"
+_NO_SECRETS = "//bazel:no_secrets.py"
+
+# Bazel's own convenience links in the root folder, Git's store, and what .gitignore names.
+_NOT_OURS = [
+    "bazel-*/**",
+    ".git",
+    ".git/**",
+    "**/__pycache__/**",
+    "**/.hypothesis/**",
+    "**/.mypy_cache/**",
+    "**/.pytest_cache/**",
+    "**/.ruff_cache/**",
+]
 
 # Bazel 7's own proto_library and ProtoInfo: to load them would mean to build protobuf from source.
 _BUILDIFIER_FLAGS = "--mode=diff --lint=warn --warnings=-native-proto,-native-proto-info"
@@ -13,7 +26,8 @@ def lint(name = "lint", shell = []):
     """Declares the test `lint` of this package; every package calls it.
 
     Python goes through ruff (rules and format), build files through buildifier, shell scripts
-    through shellcheck. Types are checked over the whole repository, by //:mypy.
+    through shellcheck; none of any kind may hold a private key or a token. Types are checked over
+    the whole repository, by //:mypy.
 
     Args:
         name: the test's name.
@@ -22,30 +36,34 @@ def lint(name = "lint", shell = []):
     python = _files(["**/*.py", "**/*.pyi"])
     build = _files(["BUILD.bazel", "WORKSPACE", "**/*.bzl"])
     scripts = _files(["**/*.sh"]) + shell
-    commands, data = [], ["@toolchain//:identity"]
+    files = _files(["**"])
+    commands = ["%s $(rootpath %s) %s" % (TOOLS["python3"], _NO_SECRETS, _paths(files))]
+    data = ["@toolchain//:identity", _NO_SECRETS] + _labels(files)
     if python:
         commands += [
             "$(rootpath %s) check --no-cache --quiet %s" % (_RUFF, _paths(python)),
             "$(rootpath %s) format --no-cache --quiet --diff %s" % (_RUFF, _paths(python)),
         ]
-        data += [_RUFF, "//:pyproject.toml"] + python
+        data += [_RUFF, "//:pyproject.toml"]
     if build:
         commands.append("$(rootpath %s) %s %s" % (_BUILDIFIER, _BUILDIFIER_FLAGS, _paths(build)))
-        data += [_BUILDIFIER] + build
+        data.append(_BUILDIFIER)
     if scripts:
         commands.append("%s %s" % (TOOLS["shellcheck"], _paths(scripts)))
-        data += scripts
     command_test(
         name = name,
         size = "small",
         commands = commands,
-        data = data,
+        # Once each: what is run may be one of the package's own files.
+        data = {label: None for label in data}.keys(),
         tags = ["lint"],
     )
 
 def _files(patterns):
-    # Bazel's own convenience links stand in the root folder.
-    return native.glob(patterns, allow_empty = True, exclude = ["bazel-*/**"])
+    return native.glob(patterns, allow_empty = True, exclude = _NOT_OURS)
+
+def _labels(files):
+    return ["//%s:%s" % (native.package_name(), file) for file in files]
 
 def _paths(files):
     package = native.package_name()
