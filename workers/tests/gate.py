@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Gate:
-    """Relays to `upstream`; refuses while there is none. Counts what the client sends."""
+    """Relays to `upstream`; refuses while there is none. Counts connections and what is sent."""
 
     def __init__(self) -> None:
         self.address = ""
         self.upstream: str | None = None
         self.refused = 0
+        self.connections = 0
         self.changed = asyncio.Condition()
         self._passed = 0
         self._limit = math.inf
@@ -66,6 +67,7 @@ class Gate:
                 self.changed.notify_all()
             writer.close()
             return
+        self.connections += 1
         host, _, port = self.upstream.rpartition(":")
         try:
             server_reader, server_writer = await asyncio.open_connection(host, int(port))

@@ -12,7 +12,7 @@ from google.type import money_pb2
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
 from bodega.product.v1 import product_pb2, product_pb2_grpc
 from runtime.client import connect
-from runtime.testing.issuer import LoopbackIssuer
+from runtime.testing.issuer import TOKENS, LoopbackIssuer
 from workers.cart_state import CartWorkerState
 from workers.tests.gate import Gate
 from workers.tests.processes import CartServers, ProductServers, Program, carts
@@ -258,6 +258,35 @@ async def test_a_visit_that_cart_refuses_is_given_up_and_the_next_one_made(
     ) as worker:
         assert "FAILED_PRECONDITION" in (await worker.event("visit given up"))["reason"]
         await worker.event("items added")
+        await stopped(worker)
+
+
+async def test_many_visits_are_one_token_and_one_connection_to_each_server(
+    shop: Shop, flags: tuple[str, ...], issuer: LoopbackIssuer
+) -> None:
+    await shop.open()
+    async with Gate.running() as product:
+        product.upstream = shop.product
+        quick = ("--product", product.address, "--interval", "1ms")
+        async with Program.running(WORKER, *flags, *quick) as worker:
+            await worker.event("items added", 20)
+            await stopped(worker)
+        assert product.connections == 1
+    assert shop.gate.connections == 1
+    # Cart has one of its own, for Discount.
+    assert issuer.requests[TOKENS] == 2
+
+
+async def test_without_a_token_nothing_is_asked_of_cart_until_there_is_one(
+    shop: Shop, flags: tuple[str, ...], issuer: LoopbackIssuer
+) -> None:
+    await shop.open()
+    issuer.stop()
+    async with Program.running(WORKER, *once(shop, *flags)) as worker:
+        assert (await worker.event("cart is away, trying again"))["code"] == "UNAVAILABLE"
+        assert shop.gate.connections == 0
+        issuer.start()
+        assert (await worker.event("items added"))["added"] > 0
         await stopped(worker)
 
 

@@ -78,6 +78,20 @@ async def test_what_is_sent_is_counted(product: str, send: Send) -> None:
     assert sample("last_success_timestamp_seconds") > 1_700_000_000
 
 
+async def test_all_products_of_an_interval_go_out_in_chunks_of_one_stream(
+    product: str, send: Send
+) -> None:
+    method = {"service": SERVICE.full_name, "method": "ImportProducts", "code": "OK"}
+
+    def streams() -> float:
+        return REGISTRY.get_sample_value("bodega_rpc_client_handled_total", method) or 0.0
+
+    before, batches = streams(), sample("batches_sent_total")
+    assert (await send(product, 0)).inserted_count == 300
+    assert streams() - before == 1
+    assert sample("batches_sent_total") - batches == 2
+
+
 async def test_a_server_that_is_not_product_is_refused_and_not_asked_again(send: Send) -> None:
     failures = sample("failures_total", code="UNIMPLEMENTED")
     server = Server(ServerSettings.model_validate({"listen": "127.0.0.1:0"}))
