@@ -263,6 +263,24 @@ async def test_both_services_are_asked_side_by_side(
     assert (await quoting).products == {}
 
 
+async def test_whatever_is_asked_has_a_deadline(
+    book: PriceBook, products: Products, discounts: Discounts, watch: Watch
+) -> None:
+    """Seed fault 12: no call had a deadline."""
+    await watch()
+    await book.quote([1], ["TEN"])
+    await book.redeem("ann", ["TEN"])
+    left = products.knobs.seconds_left | discounts.knobs.seconds_left
+    assert left.keys() == {
+        *("BatchGetProducts", "WatchProducts"),
+        *("BatchGetDiscounts", "RedeemDiscounts"),
+    }
+    watching = left.pop("WatchProducts")
+    assert watching is not None
+    assert 0 < watching <= 600
+    assert all(seconds is not None and 0 < seconds < 2.5 for seconds in left.values()), left
+
+
 async def test_who_gives_up_takes_the_answer_from_nobody(
     book: PriceBook, products: Products
 ) -> None:

@@ -17,7 +17,7 @@ from product.model import Proposal
 from product.service import Catalogue
 from product.servicer import ProductServicer, encode
 from product.store import Store
-from runtime.call import Context
+from runtime.call import Context, current_call
 from runtime.chain import default_chain
 from runtime.clock import Micros, now_micros
 from runtime.database import Database, open_database
@@ -37,6 +37,7 @@ class Knobs:
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
+        self.seconds_left: dict[str, float | None] = {}
         self.asked: list[list[Any]] = []
         self.failure: Exception | None = None
         self.failures_left = 0
@@ -57,8 +58,14 @@ class Knobs:
     def heal(self) -> None:
         self.failures_left = 0
 
-    def count(self, method: str, keys: Iterable[Any]) -> None:
+    def note(self, method: str) -> None:
+        """Count the call that is being answered, and keep how long its caller waits for it."""
         self.calls[method] += 1
+        call = current_call.get()
+        self.seconds_left[method] = None if call is None else call.time_remaining()
+
+    def count(self, method: str, keys: Iterable[Any]) -> None:
+        self.note(method)
         self.asked.append([*keys])
         if self.failures_left and self.failure is not None:
             self.failures_left -= 1
@@ -97,7 +104,7 @@ class Products(ProductServicer):
     async def WatchProducts(
         self, request: product_pb2.WatchProductsRequest, _context: Context
     ) -> AsyncGenerator[product_pb2.WatchProductsResponse]:
-        self.knobs.calls["WatchProducts"] += 1
+        self.knobs.note("WatchProducts")
         if self.watch_failure is not None:
             raise self.watch_failure
         async for each in super().WatchProducts(request, _context):
