@@ -2,15 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from prometheus_client import Counter, Gauge
 
 from product.model import Extent, ImportSummary
-from runtime.failure import report
+from runtime import gauging
 from runtime.logs import get_logger
-
-EVERY = timedelta(seconds=5)
 
 log = get_logger(__name__)
 
@@ -31,20 +28,13 @@ def count_import(summary: ImportSummary) -> None:
 
 
 async def gauge_for_ever(
-    extent: Callable[[], Awaitable[Extent]],
-    wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    extent: Callable[[], Awaitable[Extent]], wait: gauging.Wait = asyncio.sleep
 ) -> None:
     """Show the extent of the catalogue, whichever replica wrote it."""
-    is_failing = False
-    while True:
-        try:
-            found = await extent()
-        except Exception as error:  # noqa: BLE001 (the gauges keep what was last seen)
-            if not is_failing:
-                report(log, "the catalogue's gauges stand still", error)
-            is_failing = True
-        else:
-            is_failing = False
-            _PRODUCTS.set(found.products)
-            _REVISION.set(found.revision)
-        await wait(EVERY.total_seconds())
+
+    async def look() -> None:
+        found = await extent()
+        _PRODUCTS.set(found.products)
+        _REVISION.set(found.revision)
+
+    await gauging.gauge_for_ever(look, log, "the catalogue's gauges stand still", wait)
