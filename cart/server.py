@@ -4,6 +4,7 @@ import asyncio
 
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
 from cart.changes import CartHub
+from cart.gauges import gauge_for_ever
 from cart.live import Live
 from cart.prices import price_book
 from cart.service import Carts
@@ -45,6 +46,7 @@ async def serve(settings: CartSettings) -> None:
                 jobs = [
                     group.create_task(book.follow()),
                     group.create_task(hub.follow(store.stamps, settings.watch_poll)),
+                    group.create_task(gauge_for_ever(store.page)),
                     group.create_task(purge_for_ever(store, now_micros)),
                 ]
                 await server.serve_until_stopped()
