@@ -13,6 +13,7 @@ _TOOL_ENV = {
     "OPENSSL_BIN": TOOLS["openssl"],
     "PODMAN_BIN": TOOLS["podman"],
     "POSTGRES_BIN": TOOLS["postgres"].rpartition("/")[0],
+    "PROMTOOL_BIN": TOOLS["promtool"],
 }
 
 def pytest_test(name, srcs, deps = [], data = [], args = [], env = {}, tags = [], toolchain_env = [], **kwargs):
@@ -27,7 +28,8 @@ def pytest_test(name, srcs, deps = [], data = [], args = [], env = {}, tags = []
         env: further environment variables.
         tags: "unit" is added unless "integration" is among them.
         toolchain_env: which of the toolchain's other tools the tests need (CHROMIUM_BIN,
-            H2LOAD_BIN, NIX_BIN, NODE_BIN, OPENSSL_BIN, PODMAN_BIN); POSTGRES_BIN is always there.
+            H2LOAD_BIN, NIX_BIN, NODE_BIN, OPENSSL_BIN, PODMAN_BIN, PROMTOOL_BIN); POSTGRES_BIN is
+            always there.
         **kwargs: handed to py_test.
     """
     kwargs.setdefault("visibility", ["//:__pkg__"])  # for //:mypy

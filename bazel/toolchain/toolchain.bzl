@@ -20,6 +20,7 @@ _TOOLS = {
     "openssl": (["version"], "OpenSSL 3."),
     "podman": (["--version"], "podman version 5."),
     "postgres": (["--version"], "postgres (PostgreSQL) 18."),
+    "promtool": (["--version"], "promtool, version 3."),
     "shellcheck": (["--version"], "version: 0."),
     "skopeo": (["--version"], "skopeo version 1."),
     "strip": (["--version"], "GNU strip "),

@@ -16,6 +16,7 @@ let
     ]
     // {
       jdk21_headless = tool "jdk21_headless" // { home = "${tool "jdk21_headless"}/lib/openjdk"; };
+      prometheus.cli = tool "prometheus-cli";
       stdenv.cc.cc.lib = tool "gcc-lib";
 
       fetchurl =

@@ -21,6 +21,7 @@ TOOLS = {
     *("python314", "jdk21_headless", "git", "cacert", "nix", "nodejs_24", "openssl"),
     *("buf", "bazel-buildtools", "shellcheck", "postgresql_18", "nghttp2"),
     *("umoci", "skopeo", "podman", "crun", "conmon", "netavark", "catatonit", "chromium"),
+    "prometheus-cli",
 }
 
 NIX_CONFIG = """
@@ -40,8 +41,8 @@ DESCRIBE_SHELL = """shells: builtins.mapAttrs (_: systems: {
   };
 }) shells"""
 
-LIST_ATTRIBUTES = """packages: builtins.concatMap
-  (name: if name == "stdenv" then [ "stdenv.cc.cc.lib" ] else [ name ])
+LIST_ATTRIBUTES = """packages: map
+  (name: { stdenv = "stdenv.cc.cc.lib"; prometheus = "prometheus.cli"; }.${name} or name)
   (builtins.attrNames packages)"""
 
 
@@ -182,6 +183,7 @@ def test_bazel_and_the_shell_agree_on_the_jdk(workspace: Workspace) -> None:
         ("bazel-buildtools", "buildifier"),
         ("gnupatch", "patch"),
         ("stdenv.cc.cc", "stdenv.cc.c"),
+        ("prometheus.cli", "prometheus.client"),
         ("jdk21_headless", "jdk21_without_head"),
         ("dieWithParent", "diesWithParent"),
         ("runCommand", "runCommands"),
