@@ -18,6 +18,7 @@ from tools.shop.keeper import Backoff, Timing
 from tools.shop.part import Part, Port
 from tools.shop.parts import PARTS
 from tools.shop.ports import choose
+from tools.shop.probe import get
 from tools.shop.programs import Program, from_runfiles, from_source
 from tools.shop.status import State, Status
 from tools.shop.supervisor import Supervisor
@@ -32,9 +33,16 @@ PATIENCE = timedelta(seconds=30)
 class RunningShop:
     """A shop that runs."""
 
-    def __init__(self, supervisor: Supervisor, data: Path, changed: asyncio.Condition) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        addresses: Mapping[Port, str],
+        data: Path,
+        changed: asyncio.Condition,
+    ) -> None:
         self.data = data
         self._supervisor = supervisor
+        self._addresses = addresses
         self._changed = changed
         self._by_name = {status.part.name: status for status in supervisor.statuses}
 
@@ -100,6 +108,10 @@ class RunningShop:
         """Bring the numbers in `statuses` up to this moment."""
         await self._supervisor.look()
 
+    async def metrics(self, name: str) -> str:
+        """Scrape a part."""
+        return await get(self._addresses[self._by_name[name].part.metrics], "/metrics")
+
     def channel(
         self, name: str, service: ServiceDescriptor, tokens: TokenSource | None = None
     ) -> Channel:
@@ -132,12 +144,13 @@ async def running_shop(
         found = program(part)
         return replace(found, env={**found.env, **(env or {})})
 
+    addresses = {**choose(parts, "auto", {}), **(elsewhere or {})}
     changed = asyncio.Condition()
     told = asyncio.Event()
     supervisor = Supervisor(
         parts,
         programs=programs,
-        addresses={**choose(parts, "auto", {}), **(elsewhere or {})},
+        addresses=addresses,
         data=data,
         cwd=data,
         timing=timing,
@@ -147,7 +160,7 @@ async def running_shop(
         passing_on = asyncio.create_task(_pass_on(told, changed))
         stack.callback(passing_on.cancel)
         await stack.enter_async_context(supervisor.running())
-        yield RunningShop(supervisor, data, changed)
+        yield RunningShop(supervisor, addresses, data, changed)
 
 
 def program(part: Part) -> Program:
