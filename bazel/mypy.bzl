@@ -22,6 +22,7 @@ def mypy_test(name, targets, **kwargs):
             requirement("types-grpcio"),
             requirement("types-protobuf"),
             requirement("types-psutil"),
+            requirement("types-pyyaml"),
         ],
         **kwargs
     )
