@@ -59,9 +59,13 @@ class Tally:
 
 
 class Tallies(Collector):
-    """The tallies of one side, `server` or `client`, under `bodega_rpc_<side>_…`."""
+    """The tallies of one side, `server` or `client`, under `bodega_rpc_<side>_…`.
 
-    def __init__(self, side: str) -> None:
+    Where the messages of streams are not counted, nothing is said of them.
+    """
+
+    def __init__(self, side: str, *, counts_messages: bool) -> None:
+        self._counts_messages = counts_messages
         self._prefix = f"bodega_rpc_{side}"
         self._tallies: dict[tuple[str, str], Tally] = {}
         REGISTRY.register(self)
@@ -75,8 +79,9 @@ class Tallies(Collector):
         yield self._codes()
         yield self._durations()
         yield self._in_flight()
-        yield self._messages("received", lambda tally: tally.received)
-        yield self._messages("sent", lambda tally: tally.sent)
+        if self._counts_messages:
+            yield self._messages("received", lambda tally: tally.received)
+            yield self._messages("sent", lambda tally: tally.sent)
 
     def _codes(self) -> Metric:
         text = "RPCs that ended, by status code."
@@ -109,5 +114,5 @@ class Tallies(Collector):
         return family
 
 
-SERVER = Tallies("server")
-CLIENT = Tallies("client")
+SERVER = Tallies("server", counts_messages=True)
+CLIENT = Tallies("client", counts_messages=False)

@@ -200,6 +200,8 @@ async def test_calls_are_counted(serve_echo: ServeEcho, kind: str, code: str) ->
     await eventually(lambda: sample("handled_total", code=code) == 1)
     assert sample("in_flight") == 0
     assert sample("duration_seconds_count") == 1
+    # Messages are counted where they are served: here a number would always be 0.
+    assert sample("messages_sent_total") is None
 
 
 @pytest.mark.parametrize("kind", ["Collect", "Chat"])
