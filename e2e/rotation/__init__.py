@@ -1,0 +1,1 @@
+"""Tokens while the keys that sign them rotate: issued here, checked there."""

@@ -1,0 +1,1 @@
+pytest_plugins = ["runtime.testing.databases", "runtime.testing.rpc"]

@@ -1,0 +1,54 @@
+"""Keys rotate ten times while tokens are issued and RPCs verified, and no call fails."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from e2e.rotation.callers import Load, by_hand, with_a_source
+from e2e.rotation.servers import CLIENT, identity, product
+from runtime.engine import Engine
+
+pytestmark = pytest.mark.integration
+
+ROTATIONS = 10
+
+
+async def rotate_under_load(home: Path, engine: Engine, database: str, *, replicas: int) -> None:
+    async with (
+        identity(home, database, replicas=replicas) as issuer,
+        product(home, issuer, engine) as address,
+    ):
+        load = Load(issuer, home / "clients" / f"{CLIENT}.secret", address, ROTATIONS)
+        async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+            sources = [group.create_task(with_a_source(load)) for _ in range(2)]
+            for _ in range(2):
+                group.create_task(by_hand(load))
+        published = await jwks(issuer)
+    # It has verified a token of each, so all of these were among the keys that it was told.
+    assert len(load.signers) > ROTATIONS
+    assert set(load.signers) <= published
+    assert len(load.retired) >= ROTATIONS // 2, "tokens outlive the turn of their key"
+    assert all(len(source.result()) > 1 for source in sources), "no source has renewed its token"
+    assert load.calls > 100
+
+
+async def jwks(issuer: str) -> set[str]:
+    """Return the keys that the issuer publishes: those that have retired as well."""
+    async with httpx.AsyncClient() as http:
+        metadata = (await http.get(f"{issuer}/.well-known/openid-configuration")).json()
+        keys = (await http.get(metadata["jwks_uri"])).json()["keys"]
+    return {key["kid"] for key in keys}
+
+
+async def test_keys_rotate_ten_times_and_no_call_fails(
+    engine: Engine, sqlite_url: str, tmp_path: Path
+) -> None:
+    await rotate_under_load(tmp_path, engine, sqlite_url, replicas=1)
+
+
+async def test_keys_rotate_ten_times_on_two_replicas_and_no_call_fails(
+    engine: Engine, postgres_url: str, tmp_path: Path
+) -> None:
+    await rotate_under_load(tmp_path, engine, postgres_url, replicas=2)
