@@ -57,12 +57,13 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         """Report on one service now, at every change, and a last time when draining."""
         last = None
         while True:
-            changed = self._health.changed
+            changed, draining = self._health.changed, self._health.draining
             status = self._status(request.service)
             if status != last:
                 last = status
                 yield health_pb2.HealthCheckResponse(status=status)
-            if self._health.draining:
+            # As it was when we looked: a drain that began since then has news to tell first.
+            if draining:
                 message = "the server is stopping"
                 raise Unavailable(message, reason="SERVER_STOPPING")
             if changed is self._health.changed:

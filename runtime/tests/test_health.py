@@ -2,14 +2,17 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from runtime.call import Context
+from runtime.errors import Unavailable
 from runtime.health import Health
+from runtime.health_servicer import HealthServicer
 from runtime.testing.echo import Echo, add_echo, echo_service
 from runtime.testing.rpc import Serve
 
@@ -77,6 +80,18 @@ async def test_a_check_that_hangs_has_failed(serve: Serve) -> None:
     health = Health({echo.service.full_name: hang}, timeout=timedelta(milliseconds=10))
     stub = HealthStub(await serve(add_echo, echo, echo.service, health=health))
     assert (await stub.Check(health_pb2.HealthCheckRequest())).status == NOT_SERVING
+
+
+async def test_who_watches_is_told_of_a_drain_that_begins_while_the_last_news_is_sent() -> None:
+    health = Health()
+    await health.check_all()
+    request, context = health_pb2.HealthCheckRequest(), cast("Context", None)
+    watching = HealthServicer(health).Watch(request, context)
+    assert (await anext(watching)).status == SERVING
+    health.drain()
+    assert (await anext(watching)).status == NOT_SERVING
+    with pytest.raises(Unavailable):
+        await anext(watching)
 
 
 async def test_an_unknown_service_is_not_found_and_can_be_watched(serve: Serve) -> None:
