@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sqlalchemy import Connection, NullPool, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from runtime import errors
 
@@ -112,8 +113,8 @@ def connect(path: Path, *, busy_timeout: float, cache_kib: int, read_only: bool)
     )
     connection = engine.connect()
     connection = connection.execution_options(**{_DRIVER: connection.connection.driver_connection})
+    _write_ahead(connection, busy_timeout)
     for pragma in (
-        "journal_mode = WAL",
         "synchronous = FULL",
         # At its default of 1000 pages an import would copy nearly the same pages of the indexes
         # into the file with every second or third commit; this is a log of 16 MB.
@@ -126,6 +127,31 @@ def connect(path: Path, *, busy_timeout: float, cache_kib: int, read_only: bool)
     event.listen(engine, "commit", _refuse_transaction_control)
     event.listen(engine, "rollback", _refuse_transaction_control)
     return connection
+
+
+def _write_ahead(connection: Connection, busy_timeout: float) -> None:
+    """Turn the write-ahead log on; of several that make a file at once, one after the other.
+
+    The pragma reads and then wants to write. SQLite makes nobody wait who holds a lock already,
+    since two that did so would wait for each other: it says that the file is busy, and at once.
+    """
+    control, end = driver(connection).execute, time.monotonic() + busy_timeout
+    while True:
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL").close()
+        except OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > end:
+                raise
+        else:
+            return
+        # This waits until the other has done, for as long as the connection's timeout says.
+        control("BEGIN IMMEDIATE").close()
+        control("ROLLBACK").close()
+
+
+def _is_busy(error: OperationalError) -> bool:
+    code: int = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def driver(connection: Connection) -> sqlite3.Connection:

@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from runtime import group_commit
 from runtime.database import Database, open_database, parse_url
 from runtime.errors import ResourceExhausted, Unavailable
-from runtime.tests.things import add, count, create, names, write_from_another_loop
+from runtime.tests.things import add, count, create, names
 
 MIB = 2**20
 
@@ -343,17 +343,3 @@ async def test_two_processes_may_write_to_one_file(sqlite_url: str) -> None:
     assert len(written) == 2 * 16 * 20
     assert await database.read(count) == 100 + len(written)
     await database.close()
-
-
-async def test_several_processes_may_make_the_file_at_once(sqlite_url: str) -> None:
-    databases = [
-        asyncio.to_thread(write_from_another_loop, sqlite_url, _create_if_missing) for _ in range(8)
-    ]
-    await asyncio.gather(*databases)
-    database = await open_database(sqlite_url)
-    assert await database.read(count) == 0
-    await database.close()
-
-
-def _create_if_missing(connection: Connection) -> None:
-    connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS things (id INTEGER, name TEXT)")
