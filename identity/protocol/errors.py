@@ -9,6 +9,8 @@ from authlib.oauth2.rfc6749.errors import (
     UnauthorizedClientError,
 )
 
+from identity.protocol.challenges import challenge
+
 __all__ = [
     "ClientAuthenticationError",
     "InvalidClientError",
@@ -30,6 +32,11 @@ class ClientAuthenticationError(InvalidClientError):
 
     def __init__(self) -> None:
         super().__init__(description="Client authentication failed.")
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        """Offer the one scheme there is; Authlib's own challenge has no realm."""
+        headers: list[tuple[str, str]] = super(InvalidClientError, self).get_headers()
+        return [*headers, ("WWW-Authenticate", challenge("Basic", charset="UTF-8"))]
 
 
 class InvalidTargetError(OAuth2Error):

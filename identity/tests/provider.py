@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import secrets
 import time
 import uuid
@@ -41,6 +42,9 @@ CALLBACK = "https://web.example.com/callback"
 SECRET = "x" * 43
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+_PARAMETER = r'(\w+)="([^"]*)"'
+_CHALLENGE = rf"(\w+) ((?:{_PARAMETER.replace('(', '(?:')}(?:, )?)+)"
 
 RESOURCES = Resources(
     [
@@ -362,3 +366,10 @@ async def provider_on(
 
 def encoded(parameters: list[tuple[str, str]]) -> str:
     return urlencode(parameters)
+
+
+def challenges(response: httpx.Response) -> dict[str, dict[str, str]]:
+    """Return the parameters of each challenge, by its scheme (RFC 9110 §11.6.1)."""
+    found = re.findall(_CHALLENGE, response.headers["www-authenticate"])
+    assert len(found) == len(dict(found)), "a scheme is there twice"
+    return {scheme: dict(re.findall(_PARAMETER, params)) for scheme, params in found}

@@ -17,6 +17,7 @@ from identity.tests.provider import (
     SIGNER_KEY,
     Provider,
     assertion,
+    challenges,
     provider_on,
 )
 from runtime.database import Database
@@ -71,7 +72,8 @@ async def test_anything_but_the_registered_method_is_an_invalid_client(provider:
     for headers, form in UNPROVEN:
         response = await ask(provider, headers, **form)
         assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
-        assert response.headers["www-authenticate"].startswith("Basic ")
+        # RFC 7617 §2: a realm is required, and UTF-8 the one charset that may be named.
+        assert challenges(response) == {"Basic": {"realm": "bodega", "charset": "UTF-8"}}
 
 
 DOUBLE: list[Case] = [

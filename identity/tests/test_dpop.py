@@ -9,7 +9,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from jwt.algorithms import ECAlgorithm
 
-from identity.tests.provider import ISSUER, Proof, Provider
+from identity.tests.provider import ISSUER, Proof, Provider, challenges
 
 PROOF = Proof.new()
 PRIVATE = ECAlgorithm.to_jwk(PROOF.key, as_dict=True)
@@ -137,17 +137,21 @@ async def test_a_bound_token_is_nothing_without_its_key(provider: Provider) -> N
     no_ath = PROOF.sign("/userinfo", "GET")
     wrong_ath = PROOF.sign("/userinfo", "GET", access_token="else")
     right = PROOF.sign("/userinfo", "GET", access_token=token)
-    for headers in (
-        {"Authorization": f"Bearer {token}"},
-        {"Authorization": f"Bearer {token}", "DPoP": right},
-        {"Authorization": f"DPoP {token}"},
-        {"Authorization": f"DPoP {token}", "DPoP": other},
-        {"Authorization": f"DPoP {token}", "DPoP": no_ath},
-        {"Authorization": f"DPoP {token}", "DPoP": wrong_ath},
+    as_bearer = {"Authorization": f"Bearer {token}"}
+    as_bound = {"Authorization": f"DPoP {token}"}
+    for headers, error in (
+        (as_bearer, "invalid_token"),
+        (as_bearer | {"DPoP": right}, "invalid_token"),
+        (as_bound, "invalid_dpop_proof"),
+        (as_bound | {"DPoP": other}, "invalid_token"),
+        (as_bound | {"DPoP": no_ath}, "invalid_dpop_proof"),
+        (as_bound | {"DPoP": wrong_ath}, "invalid_dpop_proof"),
     ):
         response = await userinfo(provider, **headers)
         assert response.status_code == 401
-        assert "DPoP" in response.headers["www-authenticate"]
+        found = {scheme: said.get("error") for scheme, said in challenges(response).items()}
+        none = {"Bearer": None, "DPoP": None}
+        assert found == none | {headers["Authorization"].partition(" ")[0]: error}
     unbound = (await provider.tokens())["access_token"]
     proof = PROOF.sign("/userinfo", "GET", access_token=unbound)
     refused = await userinfo(provider, Authorization=f"DPoP {unbound}", DPoP=proof)
