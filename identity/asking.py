@@ -20,3 +20,7 @@ class Redirected(Exception):  # noqa: N818
     def __init__(self, location: str) -> None:
         super().__init__("sent back to the client")
         self.location = location
+
+
+class SessionEnded(Exception):  # noqa: N818
+    """The user has logged out meanwhile: nothing was granted, and they have to log in again."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from identity.grants.grants import NewGrant, insert_grant, is_live, revoke_grants, to_grant
+from identity.grants.live_session import hold_session
 from identity.grants.pushed_requests import use_up
 from identity.grants.refresh_tokens import RefreshTokens
 from identity.model import Grant
@@ -57,10 +58,14 @@ class Codes:
     async def issue(
         self, new: NewGrant, binding: Binding, request_uri: str | None = None
     ) -> str | None:
-        """Keep a new grant with its code; None where its pushed request was used up meanwhile."""
+        """Keep a new grant with its code; None where its pushed request was used up meanwhile.
+
+        SessionEnded where its session was: then nothing is used up.
+        """
         now, code = self._clock(), new_secret()
 
         def work(connection: Connection) -> bool:
+            hold_session(connection, new.sid)
             if request_uri is not None and not use_up(connection, request_uri):
                 return False
             grant = insert_grant(connection, new, now)

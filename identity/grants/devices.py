@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, UpdateBase, select, update
 
 from identity.grants.codes import Redeemed
 from identity.grants.grants import NewGrant, insert_grant
+from identity.grants.live_session import hold_session
 from identity.grants.refresh_tokens import RefreshTokens
 from identity.model import Grant, Session
 from identity.secrets import digest, new_secret
@@ -133,8 +134,11 @@ class Devices:
         return None if row is None else _to_request(row)
 
     async def approve(self, user_code: str, session: Session) -> bool:
-        """Let the device act for the session's user; False where it no longer waits."""
-        return await self._answer(
+        """Let the device act for the session's user; False where it no longer waits.
+
+        SessionEnded where the session was ended meanwhile.
+        """
+        answer = self._answer(
             user_code,
             state="approved",
             user_id=session.user_id,
@@ -142,9 +146,16 @@ class Devices:
             auth_time=session.auth_time,
         )
 
+        def work(connection: Connection) -> bool:
+            hold_session(connection, session.sid)
+            return _count(connection, answer) == 1
+
+        return await self._database.write(work)
+
     async def deny(self, user_code: str) -> bool:
         """Refuse the device; False where it no longer waits."""
-        return await self._answer(user_code, state="denied")
+        denial = partial(_count, statement=self._answer(user_code, state="denied"))
+        return await self._database.write(denial) == 1
 
     async def redeem(
         self, request: DeviceRequest, new: NewGrant, *, refresh: bool
@@ -172,8 +183,8 @@ class Devices:
 
         return await self._database.write(work)
 
-    async def _answer(self, user_code: str, **values: str | int | None) -> bool:
-        answer = (
+    def _answer(self, user_code: str, **values: str | int | None) -> UpdateBase:
+        return (
             update(device_codes)
             .where(
                 device_codes.c.user_code == normalize(user_code),
@@ -182,7 +193,6 @@ class Devices:
             )
             .values(**values)
         )
-        return await self._database.write(lambda c: c.execute(answer).rowcount == 1)
 
 
 def _count(connection: Connection, statement: UpdateBase) -> int:

@@ -7,6 +7,7 @@ tokens wherever somebody asks (introspection, userinfo).
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +34,7 @@ OFFLINE = "offline_access"
 
 # The columns that grants and approved devices have in common: who, for whom, in which session.
 type Row = ReadOnlyColumnCollection[str, Column[Any]]
+type Which = Callable[[Row], ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,17 @@ def withdraw_approvals(connection: Connection, which: ColumnElement[bool]) -> No
     connection.execute(update(device_codes).where(approved).values(state="denied"))
 
 
+def end_session_grants(connection: Connection, sid: str, now: Micros) -> None:
+    """Revoke what was granted in a session, but for what is meant to outlive it."""
+
+    def which(row: Row) -> ColumnElement[bool]:
+        # Names of scopes have no wildcards, so padded with spaces they are found whole.
+        offline = (" " + row.scopes + " ").contains(f" {OFFLINE} ", autoescape=True)
+        return and_(row.sid == sid, ~offline)
+
+    _revoke(connection, which, now)
+
+
 def is_live(grant_id: ColumnElement[str], now: Micros) -> ColumnElement[bool]:
     """Whether the grant that a row of another table names may still be used."""
     return exists().where(
@@ -145,16 +158,6 @@ class Grants:
         now, which = self._clock(), grants.c.grant_id == grant_id
         return await self._database.write(lambda c: revoke_grants(c, which, now)) > 0
 
-    async def revoke_session(self, sid: str) -> int:
-        """Revoke what was granted in a session, but for what is meant to outlive it."""
-
-        def which(row: Row) -> ColumnElement[bool]:
-            # Names of scopes have no wildcards, so padded with spaces they are found whole.
-            offline = (" " + row.scopes + " ").contains(f" {OFFLINE} ", autoescape=True)
-            return and_(row.sid == sid, ~offline)
-
-        return await self._revoke(which)
-
     async def revoke_client_user(self, client_id: str, user_id: str) -> int:
         """Revoke all that a user granted a client."""
         return await self._revoke(
@@ -181,11 +184,10 @@ class Grants:
         values = {"jti": jti, "grant_id": grant_id}
         return bool(await self._database.read(lambda c: c.scalar(query, values), snapshot=False))
 
-    async def _revoke(self, which: Callable[[Row], ColumnElement[bool]]) -> int:
-        now = self._clock()
+    async def _revoke(self, which: Which) -> int:
+        return await self._database.write(partial(_revoke, which=which, now=self._clock()))
 
-        def work(connection: Connection) -> int:
-            withdraw_approvals(connection, which(device_codes.c))
-            return revoke_grants(connection, which(grants.c), now)
 
-        return await self._database.write(work)
+def _revoke(connection: Connection, which: Which, now: Micros) -> int:
+    withdraw_approvals(connection, which(device_codes.c))
+    return revoke_grants(connection, which(grants.c), now)

@@ -65,7 +65,10 @@ class Authorization:
         return replace(asked, query=query, request_uri=request_uri)
 
     async def approve(self, asked: Asked, session: Session, scopes: Sequence[str]) -> str:
-        """Grant the client these scopes of what it asked for; return where the browser goes."""
+        """Grant the client these scopes of what it asked for; return where the browser goes.
+
+        SessionEnded where the user has logged out meanwhile.
+        """
         location = await run(self._approve, asked, session, scopes)
         audit(
             "authorize",

@@ -31,6 +31,7 @@ from identity.model import Session, User
 from identity.parts import Foundations, Parts
 from identity.settings import IdentitySettings
 from identity.users.passwords import cheap_passwords
+from identity.users.sessions import Sessions
 from identity.users.users import NewUser, Users
 from identity.web.parts import WebParts
 from runtime.clock import SECOND, Clock, now_micros
@@ -222,6 +223,10 @@ class Provider:
         asked = await self.parts.authorization.examine(parameters)
         return await self.parts.authorization.approve(asked, self.session, asked.scopes)
 
+    async def log_out(self) -> None:
+        """End the session of the user."""
+        await _sessions(self.parts.base.database).end(self.session.sid)
+
     async def redeem(
         self,
         code: str,
@@ -347,9 +352,13 @@ async def new_user(database: Database, name: str = "alice") -> tuple[User, Sessi
     """Make a user who logged in a minute ago."""
     new = NewUser(username=name, name="Alice A.", email="alice@example.com", email_verified=True)
     user = await Users(database, cheap_passwords()).create(new, "correct horse battery")
-    now = now_micros()
-    session = Session(str(uuid.uuid4()), user.user_id, now - 60 * SECOND, now + 3600 * SECOND)
+    _, session = await _sessions(database, lambda: now_micros() - 60 * SECOND).start(user.user_id)
     return user, session
+
+
+def _sessions(database: Database, clock: Clock = now_micros) -> Sessions:
+    hour = timedelta(hours=1)
+    return Sessions(database, lifetime=hour, idle=hour, clock=clock)
 
 
 @asynccontextmanager

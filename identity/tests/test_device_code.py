@@ -126,7 +126,7 @@ async def test_a_log_out_ends_what_a_device_has_not_fetched_yet(provider: Provid
     offline = await start(provider, scope="openid offline_access")
     for started in (online, offline):
         assert await provider.parts.devices.approve(started["user_code"], provider.session)
-    await provider.parts.grants.revoke_session(provider.session.sid)
+    await provider.log_out()
     assert (await poll(provider, online["device_code"])).json()["error"] == "access_denied"
     assert (await poll(provider, offline["device_code"])).status_code == 200
 

@@ -153,6 +153,6 @@ async def test_the_refresh_token_of_a_public_client_is_bound_to_its_dpop_key(
 async def test_a_logout_ends_what_was_not_granted_for_offline_use(provider: Provider) -> None:
     online = await provider.tokens()
     offline = await provider.tokens(scope="openid offline_access")
-    assert await provider.parts.grants.revoke_session(provider.session.sid) == 1
+    await provider.log_out()
     assert (await provider.refresh(online["refresh_token"])).json()["error"] == "invalid_grant"
     assert (await provider.refresh(offline["refresh_token"])).status_code == 200

@@ -6,6 +6,7 @@ from functools import partial
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from identity.grants.grants import end_session_grants
 from identity.logout.logout_notices import end_sessions
 from identity.model import Session
 from identity.secrets import digest, new_secret
@@ -63,9 +64,12 @@ class Sessions:
         return Session(row.sid, row.user_id, row.auth_time, row.expire_time)
 
     async def end(self, sid: str) -> Session | None:
-        """End a session, of which its clients will be told; return it if this call ended it."""
-        ending = partial(end_sessions, which=sessions.c.sid == sid, now=self._clock())
-        return next(iter(await self._database.write(ending)), None)
+        """End a session, of which its clients will be told; return it if this call ended it.
+
+        What was granted in it ends with it, in one transaction: what is being granted at this
+        moment either was there in time to end as well, or finds no session any more.
+        """
+        return await self._database.write(partial(_end, sid=sid, now=self._clock()))
 
     async def purge(self, limit: int) -> int:
         """Forget up to `limit` sessions that are over; return how many."""
@@ -109,6 +113,12 @@ def _find(
 def _touch(connection: Connection, key: bytes, now: Micros) -> None:
     is_older = (sessions.c.digest == key) & (sessions.c.last_use_time < now)
     connection.execute(update(sessions).where(is_older).values(last_use_time=now))
+
+
+def _end(connection: Connection, sid: str, now: Micros) -> Session | None:
+    ended = end_sessions(connection, sessions.c.sid == sid, now)
+    end_session_grants(connection, sid, now)
+    return next(iter(ended), None)
 
 
 def _purge(connection: Connection, now: Micros, unused_since: Micros, limit: int) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
+from identity.asking import SessionEnded
 from identity.audit import Outcome, audit
 from identity.model import Session
 from identity.protocol.asked import Asked
@@ -81,7 +82,7 @@ class AuthorizePages:
             visit.session.user_id, asked.client.client_id, set(asked.scopes) - {OFFLINE}
         )
         _audit_consent(Outcome.SUCCESS, visit, asked, visit.session)
-        return await self._approve(asked, visit.session)
+        return await self._approve(visit, asked, mark, visit.session)
 
     async def _step(self, asked: Asked, session: Session | None, did: Did | None) -> Step:
         allowed: frozenset[str] = frozenset()
@@ -91,7 +92,7 @@ class AuthorizePages:
 
     async def _take(self, step: Step, visit: Visit, asked: Asked, mark: str) -> Response:
         if step is Step.APPROVE and visit.session is not None:
-            return await self._approve(asked, visit.session)
+            return await self._approve(visit, asked, mark, visit.session)
         if "none" in asked.prompt or step is Step.WRONG_USER:
             error, description = _NOT_WITHOUT_A_PAGE[step]
             return go(await self._authorization.refuse(asked, error, description))
@@ -104,8 +105,11 @@ class AuthorizePages:
             case _:
                 return go(self._site.links("/login", return_to=return_to))
 
-    async def _approve(self, asked: Asked, session: Session) -> Response:
-        return go(await self._authorization.approve(asked, session, asked.scopes))
+    async def _approve(self, visit: Visit, asked: Asked, mark: str, session: Session) -> Response:
+        try:
+            return go(await self._authorization.approve(asked, session, asked.scopes))
+        except SessionEnded:
+            return await self._take(Step.LOG_IN, visit, asked, mark)
 
     async def _deny(self, visit: Visit, asked: Asked, session: Session) -> Response:
         _audit_consent(Outcome.FAILURE, visit, asked, session)

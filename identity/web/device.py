@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from identity.abuse.lockout import Lockout
+from identity.asking import SessionEnded
 from identity.audit import Outcome, audit
 from identity.clients.clients import Clients
 from identity.grants.devices import DeviceRequest, Devices, readable
@@ -67,7 +68,11 @@ class DevicePages:
             return self._log_in(user_code)
         pending = await self._devices.pending(user_code)
         is_allowed = form.get("decision") == "allow"
-        if pending is None or not await self._answer(visit, user_code, is_allowed=is_allowed):
+        try:
+            is_answered = await self._answer(visit, user_code, is_allowed=is_allowed)
+        except SessionEnded:
+            return self._log_in(user_code)
+        if pending is None or not is_answered:
             return self._code_page(visit, "", error=UNKNOWN, status=400)
         audit(
             "device.approve",

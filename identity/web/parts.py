@@ -43,7 +43,7 @@ class WebParts:
             consents=Consents(base.database, clock=base.clock),
             lockout=self.lockout,
             addresses=parts.addresses,
-            sign_out=SignOut(self.sessions, parts.grants, self.backchannel.wake),
+            sign_out=SignOut(self.sessions, self.backchannel.wake),
             authorization=parts.authorization,
             devices=parts.devices,
             clients=base.clients,
