@@ -40,7 +40,17 @@ _THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
 
 
 def generate(algorithm: Algorithm) -> PrivateKey:
-    """Return a new private key. An RSA key takes most of a second of a core."""
+    """Return a new private key. An RSA key takes most of a second of a core.
+
+    Of every 64 one has a thumbprint that programs at a terminal take for a flag: it is not used.
+    """
+    while True:
+        key = _generate(algorithm)
+        if not thumbprint(_bare_jwk(key)).startswith("-"):
+            return key
+
+
+def _generate(algorithm: Algorithm) -> PrivateKey:
     match algorithm:
         case "ES256":
             return generate_private_key(SECP256R1())

@@ -183,6 +183,12 @@ def test_the_thumbprint_is_that_of_rfc_7638() -> None:
     assert thumbprint(jwk) == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
 
+def test_no_kid_begins_with_a_dash() -> None:
+    """`identity-admin keys delete KID` would take it for a flag."""
+    kids = [public_jwk(generate("EdDSA"), "EdDSA")["kid"] for _ in range(1000)]
+    assert not [kid for kid in kids if kid.startswith("-")]
+
+
 async def test_a_logout_token_names_the_session_and_has_no_nonce(
     tokens: Tokens, clock: HandClock
 ) -> None:
