@@ -71,6 +71,7 @@ def _off(codes: Mapping[str, Mapping[str, Any]], item: sqlite3.Row) -> int:
     """Return what the item's code takes off one unit: rounded half up, never below a price of 0."""
     if not item["discount_code"]:
         return 0
+    assert item["discount_code"] in codes, dict(item)
     code = codes[item["discount_code"]]
     if code["basis_points"] is None:
         amounts = json.loads(code["amounts"])
@@ -79,21 +80,22 @@ def _off(codes: Mapping[str, Mapping[str, Any]], item: sqlite3.Row) -> int:
     return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def batches(database: Path, table: str, prefix: str) -> list[str]:
+def batches(database: Path, table: str, prefix: str, *, key: str = "id") -> list[str]:
     """Return the ids of the batches that a database has committed, of those that begin so."""
-    with _reading(database) as found:
-        rows = found.execute(
-            f"SELECT id FROM {table} WHERE substr(id, 1, ?) = ?",  # noqa: S608 (a name of ours)
-            (len(prefix), prefix),
-        )
-        return [row["id"] for row in rows]
+    query = f"SELECT {key} FROM {table} WHERE substr({key}, 1, ?) = ?"  # noqa: S608 (names of ours)
+    return [row[key] for row in rows(database, query, len(prefix), prefix)]
 
 
 def count(database: Path, query: str, *values: object) -> int:
     """Return the one number that a query finds."""
+    number: int = rows(database, query, *values)[0][0]
+    return number
+
+
+def rows(database: Path, query: str, *values: object) -> list[sqlite3.Row]:
+    """Return all rows that a query finds."""
     with _reading(database) as found:
-        number: int = found.execute(query, values).fetchone()[0]
-        return number
+        return found.execute(query, values).fetchall()
 
 
 def content(database: Path) -> list[str]:

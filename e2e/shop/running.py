@@ -29,6 +29,16 @@ _PROGRAMS = {"runfiles": from_runfiles, "source": from_source}
 _TIMING = Timing(backoff=Backoff(first=0.1, cap=1.0))
 PATIENCE = timedelta(seconds=30)
 
+# For running_shop's `env`: the workers at ten times their pace, in a small catalogue.
+PRODUCTS_AN_INTERVAL = 200
+BUSY = {
+    "BODEGA_PRODUCT_WORKER_INTERVAL": "300ms",
+    "BODEGA_PRODUCT_WORKER_BATCH": str(PRODUCTS_AN_INTERVAL),
+    "BODEGA_PRODUCT_WORKER_CATALOGUE_SIZE": "1000",
+    "BODEGA_CART_WORKER_INTERVAL": "50ms",
+    "BODEGA_CART_WORKER_VISITS": "3",
+}
+
 
 class RunningShop:
     """A shop that runs."""
@@ -83,6 +93,12 @@ class RunningShop:
                 )
         except TimeoutError as error:
             raise AssertionError("\n".join(_described(wanted))) from error
+
+    async def alive(self, name: str) -> None:
+        """Wait until a part has a process, healthy or not."""
+        status = self._by_name[name]
+        async with asyncio.timeout(PATIENCE.total_seconds()), self._changed:
+            await self._changed.wait_for(lambda: status.pid is not None)
 
     async def kill(self, name: str) -> None:
         """End a part as `kill -9` does, and see that it is gone."""

@@ -4,18 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.shop.running import RunningShop, running_shop
+from e2e.shop.running import BUSY, RunningShop, running_shop
 
 type Start = Callable[..., AbstractAsyncContextManager[RunningShop]]
-
-# The workers at ten times their pace, in a small catalogue.
-BUSY = {
-    "BODEGA_PRODUCT_WORKER_INTERVAL": "300ms",
-    "BODEGA_PRODUCT_WORKER_BATCH": "200",
-    "BODEGA_PRODUCT_WORKER_CATALOGUE_SIZE": "1000",
-    "BODEGA_CART_WORKER_INTERVAL": "50ms",
-    "BODEGA_CART_WORKER_VISITS": "3",
-}
 
 
 @pytest.fixture

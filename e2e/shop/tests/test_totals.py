@@ -1,15 +1,13 @@
 """What the carts say they come to, beside what their databases say."""
 
 from collections.abc import AsyncIterator
-from decimal import Decimal
 
 import pytest
-from google.type import money_pb2
 
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
-from e2e.shop.audit import Account, accounts, count
+from e2e.shop.audit import accounts, count
 from e2e.shop.running import RunningShop
-from runtime.currencies import EXPONENTS
+from e2e.shop.totals import listed, minor, said, stored
 from runtime.testing.waiting import eventually
 from tools.shop.summary import faults
 
@@ -28,38 +26,6 @@ async def carts(shop: RunningShop) -> AsyncIterator[Stub]:
         shop.channel("cart", CART, tokens) as channel,
     ):
         yield cart_pb2_grpc.CartServiceStub(channel)
-
-
-async def listed(carts: Stub) -> dict[str, cart_pb2.Cart]:
-    """Return all carts, a few a page, so that there are several pages."""
-    found: dict[str, cart_pb2.Cart] = {}
-    token = ""
-    while True:
-        request = cart_pb2.ListCartsRequest(page_size=3, page_token=token)
-        page = await carts.ListCarts(request)
-        assert not found.keys() & {cart.owner for cart in page.carts}
-        found |= {cart.owner: cart for cart in page.carts}
-        token = page.next_page_token
-        if not token:
-            return found
-
-
-def minor(amount: money_pb2.Money) -> Decimal:
-    return Decimal(f"{amount.units}.{amount.nanos:09}").scaleb(EXPONENTS[amount.currency_code])
-
-
-def said(totals: cart_pb2.CartTotals) -> tuple[Decimal | int, ...]:
-    if not totals.item_count:
-        # A cart that was made for items still to come: nothing says its currency.
-        assert totals == cart_pb2.CartTotals()
-        return (0,) * 5
-    amounts = (totals.subtotal, totals.discount, totals.total)
-    assert len({amount.currency_code for amount in amounts}) == 1
-    return totals.item_count, totals.unit_count, *map(minor, amounts)
-
-
-def stored(account: Account) -> tuple[Decimal | int, ...]:
-    return account.lines, account.units, account.subtotal, account.discount, account.total
 
 
 async def customers(shop: RunningShop) -> None:
