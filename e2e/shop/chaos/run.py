@@ -41,7 +41,7 @@ async def run(data: Path, duration: timedelta, seed: int) -> Outcome:
                 await killer.kill_for(duration)
                 await _recovers(shop, ledger)
             await serves(shop, servers, load, ledger)
-        ledger.faults += _deaths(shop.statuses, killer.kills)
+        ledger.faults += _part_faults(shop.statuses, killer.kills)
     faults = [*ledger.faults, *ending_faults(shop.statuses), *lost_or_doubled(data, ledger)]
     return Outcome(killer.kills, ledger, faults)
 
@@ -54,10 +54,13 @@ async def _recovers(shop: RunningShop, ledger: Ledger) -> None:
         ledger.faults.append(f"the shop does not recover: {error}")
 
 
-def _deaths(statuses: Sequence[Status], kills: Mapping[str, int]) -> Iterator[str]:
-    """Say which parts died by another hand than ours: no part may because another did."""
+def _part_faults(statuses: Sequence[Status], kills: Mapping[str, int]) -> Iterator[str]:
+    """Say which parts died by another hand than ours, or called another's death an error."""
     for status in statuses:
         name = status.part.name
+        if status.log.errors:
+            text = status.log.last_error.text if status.log.last_error else ""
+            yield f"{name} logged {status.log.errors} errors, last: {text}"
         if status.restarts != kills[name]:
             said = f", last with: {status.last_error.text}" if status.last_error else ""
             yield f"{name} was killed {kills[name]} times, and died {status.restarts} times{said}"
