@@ -19,6 +19,7 @@ from rich.status import Status
 from bench import report
 from bench.benchmark import Options, WrongResultError
 from bench.benchmarks import (
+    add_items,
     get_cart,
     get_product,
     identity,
@@ -36,6 +37,7 @@ from runtime import logs
 BENCHMARKS: Mapping[str, ModuleType] = {
     "get_product": get_product,
     "get_cart": get_cart,
+    "add_items": add_items,
     "token_check": token_check,
     "import_products": import_products,
     "stream_products": stream_products,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+MB = 1_000_000
+
 type Run[T] = Callable[[], Awaitable[T]]
 type Report = Callable[[str], None]
 

@@ -4,13 +4,12 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 from bench.benchmark import WrongResultError
 
@@ -31,14 +30,25 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """Return the processor time that it has used, all threads together."""
-        times = psutil.Process(self.pid).cpu_times()
-        return times.user + times.system
+        # The clock of that process, as clock_getcpuclockid(3) names it: it has no ticks of 10 ms.
+        return time.clock_gettime(~self.pid << 3 | 2)
 
     def peak_bytes(self) -> int:
         """Return the most memory (resident set) that it ever had."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
-        return int(kib) * 1024
+        return self._kernel_bytes("status", "VmHWM")
+
+    def resident_bytes(self) -> int:
+        """Return its memory (resident set), which counts what it shares with others in full."""
+        return self._kernel_bytes("smaps_rollup", "Rss")
+
+    def proportional_bytes(self) -> int:
+        """Return its memory with its own share only of each page that others have as well."""
+        return self._kernel_bytes("smaps_rollup", "Pss")
+
+    def _kernel_bytes(self, file: str, name: str) -> int:
+        text = Path(f"/proc/{self.pid}/{file}").read_text()
+        found = next(line for line in text.splitlines() if line.startswith(f"{name}:"))
+        return int(found.split()[1]) * 1024
 
 
 @asynccontextmanager

@@ -9,11 +9,10 @@ from typing import NamedTuple
 from bench.benchmark import Options, check_equal
 from bench.identity_server import CLIENT, IdentityServer, identity_server
 from bench.load import Form, h2load_forms
-from bench.measure import Figure, Run, Series, Target, in_turns
+from bench.measure import MB, Figure, Run, Series, Target, in_turns
 
 CLIENTS = 16
 WARM_UP_REQUESTS = 1_000
-MB = 1_000_000
 
 # Of client credentials, for each CPU: keycloak.org/high-availability/concepts-memory-and-cpu-sizing
 KEYCLOAK_GRANTS = 120

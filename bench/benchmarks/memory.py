@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from bench.benchmark import Options, check_equal
 from bench.catalogue import batches, drafts
 from bench.load import h2load
-from bench.measure import Figure, Series, Target
+from bench.measure import MB, Figure, Series, Target
 from bench.product_server import product_server, write_call
 from bodega.product.v1 import product_pb2
 
 PRODUCTS = 1_000_000
-MB = 1_000_000
 
 
 async def run(options: Options) -> Sequence[Figure]:

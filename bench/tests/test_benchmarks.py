@@ -7,6 +7,7 @@ import pytest
 
 from bench.benchmark import Options, WrongResultError, check_equal
 from bench.benchmarks import (
+    add_items,
     get_product,
     import_products,
     memory,
@@ -26,6 +27,8 @@ def options(tmp_path: Path) -> Options:
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(add_items, "CARTS", 2)
+    monkeypatch.setattr(add_items, "SINGLE_ITEMS", 20)
     monkeypatch.setattr(get_product, "PRODUCTS", 400)
     monkeypatch.setattr(import_products, "ROWS", 400)
     monkeypatch.setattr(import_products, "SINGLE_ROWS", 20)

@@ -1,10 +1,12 @@
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from bench.benchmark import WrongResultError
-from bench.process import default_environment, listening, program, serving_address
+from bench.process import Process, default_environment, listening, program, serving_address
 
 
 def test_the_line_that_says_where_a_server_serves_is_found() -> None:
@@ -45,3 +47,13 @@ def test_a_module_that_is_no_binary_is_run_with_ours(
     command, environment = program("shelf.server", tmp_path)
     assert command == [sys.executable, "-m", "shelf.server"]
     assert environment["PYTHONPATH"] == "ours"
+
+
+def test_what_a_process_used_is_what_it_says_itself() -> None:
+    before = time.process_time()
+    assert before <= Process("", os.getpid()).cpu_seconds() <= time.process_time()
+
+
+def test_a_page_that_is_shared_counts_less_than_one_that_is_resident() -> None:
+    process = Process("", os.getpid())
+    assert 0 < process.proportional_bytes() < process.resident_bytes() <= process.peak_bytes()
