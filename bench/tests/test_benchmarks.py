@@ -11,6 +11,7 @@ from bench.benchmarks import (
     get_product,
     import_products,
     memory,
+    shop,
     stream_products,
     worker_file,
 )
@@ -33,6 +34,9 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_products, "ROWS", 400)
     monkeypatch.setattr(import_products, "SINGLE_ROWS", 20)
     monkeypatch.setattr(memory, "PRODUCTS", 1_000)
+    monkeypatch.setattr(shop, "SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr(shop, "BUSY_SECONDS", 1.0)
+    monkeypatch.setattr(shop, "IDLE_SECONDS", 1.0)
     monkeypatch.setattr(stream_products, "PRODUCTS", 1_000)
     monkeypatch.setattr(stream_products, "SINGLE_PRODUCTS", 100)
     monkeypatch.setattr(worker_file, "ROWS", 1_000)
