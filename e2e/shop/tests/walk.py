@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -31,11 +31,7 @@ class Walk:
 
     shop: RunningShop
     channels: Mapping[str, grpc.Channel]
-    rpcs: Mapping[str, Sequence[Rpc]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        found = {name: rpcs_of(self.shop.address(name)) for name in SERVERS}
-        object.__setattr__(self, "rpcs", found)
+    rpcs: Mapping[str, Sequence[Rpc]]
 
     def all(self) -> list[Rpc]:
         return [rpc for rpcs in self.rpcs.values() for rpc in rpcs]
@@ -124,4 +120,4 @@ def walking(shop: RunningShop) -> Iterator[Walk]:
         channels = {
             name: stack.enter_context(grpc.insecure_channel(shop.address(name))) for name in SERVERS
         }
-        yield Walk(shop, channels)
+        yield Walk(shop, channels, {name: rpcs_of(shop.address(name)) for name in SERVERS})
