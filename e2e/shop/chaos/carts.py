@@ -9,7 +9,7 @@ from grpc import aio
 
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
 from e2e.shop.chaos.client import Client, WrongAnswerError
-from e2e.shop.chaos.ledger import Addition, Basket, Item, Ledger, NewCart
+from e2e.shop.chaos.ledger import Addition, Basket, Item, Ledger, NewCart, Operation
 from e2e.shop.chaos.stock import Stock
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -62,18 +62,18 @@ class Customer:
         _acknowledge(entry, response.rejected_items)
         self._visits_left = self._dice.randint(5, 15)
 
-    def _additions(self) -> list[Addition]:
+    def _baskets[B: Basket](self, kind: type[B]) -> list[B]:
         first = self._batches + 1
         self._batches += self._dice.randint(1, 3)
         return [
             self._ledger.sent(
-                Addition(self._owner, f"{self.name}/{number}", self._stock.items(self._dice))
+                kind(self._owner, f"{self.name}/{number}", self._stock.items(self._dice))
             )
             for number in range(first, self._batches + 1)
         ]
 
     async def _stream(self) -> None:
-        additions = self._additions()
+        additions = self._baskets(Addition)
         response = await self._client.attempt(
             lambda seconds: self._carts.AddItems(iter(map(_request, additions)), timeout=seconds)
         )
@@ -88,11 +88,11 @@ class Customer:
             raise WrongAnswerError(f"{additions[0].id}: {response.added_count} added, not {added}")
 
     async def _session(self) -> None:
-        waiting = {each.id: each for each in self._additions()}
+        waiting = {each.id: each for each in self._baskets(Operation)}
         await self._client.attempt(lambda seconds: self._operate(waiting, seconds))
 
-    async def _operate(self, waiting: dict[str, Addition], seconds: float) -> bool:
-        """Send the additions that wait for an answer; AioRpcError unless all are answered."""
+    async def _operate(self, waiting: dict[str, Operation], seconds: float) -> bool:
+        """Send the operations that wait for an answer; AioRpcError unless all are answered."""
         requests = [
             cart_pb2.SyncCartRequest(open=cart_pb2.OpenSession(owner=self._owner)),
             *map(_operation, waiting.values()),
@@ -124,7 +124,7 @@ def _request(each: Addition) -> cart_pb2.AddItemsRequest:
     )
 
 
-def _operation(each: Addition) -> cart_pb2.SyncCartRequest:
+def _operation(each: Operation) -> cart_pb2.SyncCartRequest:
     add = cart_pb2.AddOperation(items=map(_new_item, each.items))
     return cart_pb2.SyncCartRequest(operation=cart_pb2.CartOperation(operation_id=each.id, add=add))
 

@@ -77,9 +77,16 @@ class NewCart(Basket):
 
 @dataclass(slots=True)
 class Addition(Basket):
-    """A batch of items that were added to a cart, by a stream or in a session."""
+    """A batch of items that a stream added to a cart."""
 
     kind = "added batches"
+
+
+@dataclass(slots=True)
+class Operation(Basket):
+    """Items that were added to a cart in a live session."""
+
+    kind = "added in sessions"
 
 
 @dataclass(slots=True)
@@ -125,6 +132,7 @@ KINDS: tuple[type[Entry], ...] = (
     NewProduct,
     NewCart,
     Addition,
+    Operation,
     Quantity,
     Code,
     Redemption,

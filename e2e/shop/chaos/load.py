@@ -2,32 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from random import Random
 from typing import Protocol
 
-from google.protobuf.descriptor import ServiceDescriptor
 from grpc import aio
 
-from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
-from bodega.discount.v1 import discount_pb2, discount_pb2_grpc
-from bodega.product.v1 import product_pb2, product_pb2_grpc
 from e2e.shop.chaos.carts import Customer
 from e2e.shop.chaos.client import WrongAnswerError
 from e2e.shop.chaos.dice import dice
 from e2e.shop.chaos.discounts import CodeMaker, Redeemer
-from e2e.shop.chaos.ledger import OURS, Ledger
+from e2e.shop.chaos.ledger import KINDS, OURS, Ledger
 from e2e.shop.chaos.products import Creator, Importer
 from e2e.shop.chaos.quantities import QuantitySetter
+from e2e.shop.chaos.servers import Servers
 from e2e.shop.chaos.stock import fill_shelves
 from e2e.shop.chaos.tokens import TokenCollector
 from e2e.shop.running import PATIENCE, RunningShop
-from runtime.client import Channel
-
-PRODUCT = product_pb2.DESCRIPTOR.services_by_name["ProductService"]
-CART = cart_pb2.DESCRIPTOR.services_by_name["CartService"]
-DISCOUNT = discount_pb2.DESCRIPTOR.services_by_name["DiscountService"]
 
 # Between two writes of a writer: it leaves others some of the machine.
 _PAUSE_SECONDS = (0.0, 0.15)
@@ -69,10 +60,13 @@ class Load:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def write_once(self) -> None:
-        """Let each writer do one thing more."""
-        for each in self._writers:
-            await self._write(each)
+    async def write_every_kind(self) -> None:
+        """Write one after the other, until one more of each kind is acknowledged."""
+        before = {kind: self._ledger.counts(kind)[0] for kind in KINDS}
+        while any(self._ledger.counts(kind)[0] == before[kind] for kind in KINDS):
+            for each in self._writers:
+                if not await self._write(each):
+                    return
 
     async def _keep_writing(self, writer: Writer) -> None:
         while not self._over.is_set():
@@ -92,41 +86,6 @@ class Load:
         else:
             return True
         return False
-
-
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """Where the writers write to; who redeems codes has a token of its own."""
-
-    products: product_pb2_grpc.ProductServiceAsyncStub
-    carts: cart_pb2_grpc.CartServiceAsyncStub
-    discounts: discount_pb2_grpc.DiscountServiceAsyncStub
-    redeeming: discount_pb2_grpc.DiscountServiceAsyncStub
-
-
-@asynccontextmanager
-async def connected(shop: RunningShop) -> AsyncIterator[Servers]:
-    """Connect to the servers of a shop."""
-    async with AsyncExitStack() as stack:
-
-        async def channel(
-            server: str, service: ServiceDescriptor, *scopes: str, client_id: str = "operator"
-        ) -> Channel:
-            source = shop.tokens(f"urn:bodega:{server}", *scopes, client_id=client_id)
-            tokens = await stack.enter_async_context(source)
-            return await stack.enter_async_context(shop.channel(server, service, tokens))
-
-        yield Servers(
-            product_pb2_grpc.ProductServiceStub(await channel("product", PRODUCT, "catalog.write")),
-            cart_pb2_grpc.CartServiceStub(await channel("cart", CART, "carts", "carts.manage")),
-            discount_pb2_grpc.DiscountServiceStub(
-                await channel("discount", DISCOUNT, "discounts.read", "discounts.write")
-            ),
-            # With Cart's secret: the operator may not redeem.
-            discount_pb2_grpc.DiscountServiceStub(
-                await channel("discount", DISCOUNT, "discounts.redeem", client_id="cart")
-            ),
-        )
 
 
 async def load_of(shop: RunningShop, servers: Servers, ledger: Ledger, seed: int) -> Load:

@@ -8,7 +8,8 @@ from pathlib import Path
 from e2e.shop.chaos.dice import dice
 from e2e.shop.chaos.killer import Killer
 from e2e.shop.chaos.ledger import Ledger
-from e2e.shop.chaos.load import connected, load_of
+from e2e.shop.chaos.load import load_of
+from e2e.shop.chaos.servers import connected
 from e2e.shop.chaos.serving import serves
 from e2e.shop.chaos.verdict import lost_or_doubled
 from e2e.shop.running import BUSY, RunningShop, running_shop
@@ -28,8 +29,8 @@ class Outcome:
 async def run(data: Path, duration: timedelta, seed: int) -> Outcome:
     """Run a shop in an empty folder, and kill its parts for so long; the seed decides which.
 
-    The same seed kills in the same order after the same pauses, and sends the same; what a kill
-    meets depends on the machine.
+    The same seed kills in the same order after the same pauses; what a kill meets, and what is
+    sent again because of it, depends on the machine.
     """
     ledger = Ledger()
     async with running_shop(data, BUSY) as shop:
