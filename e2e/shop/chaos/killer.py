@@ -8,8 +8,9 @@ from random import Random
 
 from e2e.shop.running import RunningShop
 
-# Long enough for some parts to be at work again, short enough to meet others at their start.
-_PAUSE_SECONDS = (0.2, 2.5)
+# Too short for a part that was killed to be back, or long enough for all to be at work again: some
+# of the next are met in the middle of their start, and others in the middle of a write.
+_PAUSES_SECONDS = ((0.0, 1.0), (2.0, 6.0))
 
 
 class Killer:
@@ -37,4 +38,4 @@ def victims(names: Sequence[str], dice: Random) -> Iterator[tuple[float, str]]:
     """Choose without end: for how many seconds to wait, and whom to kill then."""
     while True:
         for name in dice.sample(names, len(names)):
-            yield dice.uniform(*_PAUSE_SECONDS), name
+            yield dice.uniform(*dice.choice(_PAUSES_SECONDS)), name

@@ -33,7 +33,7 @@ from e2e.shop.chaos.verdict import lost_or_doubled
 pytestmark = pytest.mark.integration
 
 SEED = 20261127
-DURATION = timedelta(seconds=25)
+DURATION = timedelta(seconds=30)
 PARTS = {"identity", "product", "discount", "cart", "product-worker", "cart-worker"}
 
 
