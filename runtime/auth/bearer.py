@@ -64,8 +64,7 @@ class BearerGuard:
 
     def admits(self, context: Context, scopes: frozenset[str]) -> bool:
         """Let a call with a token that was seen before go on; say whether it was."""
-        header = _authorization(context)
-        seen = self._tokens.get(header)
+        seen = self._tokens.young.get(_authorization(context))
         if (
             seen is None
             or self._now() >= seen.until
@@ -73,7 +72,6 @@ class BearerGuard:
             or not scopes <= seen.caller.scopes
         ):
             return False
-        self._tokens.move_to_end(header)
         current_caller.set(seen.caller)
         return True
 
