@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
-from e2e.shop.chaos.ledger import KINDS
-from e2e.shop.chaos.run import Outcome, run
+from e2e.shop.chaos.report import report
+from e2e.shop.chaos.run import run
 from runtime import logs
 from runtime.duration import format_duration, parse_duration
 from tools.shop.folder import temporary
@@ -17,8 +17,6 @@ _EPILOG = """\
 exit code: 0 all that was acknowledged is there, exactly once, and the shop is healthy without
 help; 1 not so; 2 wrong flags.
 """
-# Of what is wrong, the first tell enough.
-_MOST_FAULTS = 50
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -62,25 +60,8 @@ def main() -> int:
     print(f"seed {seed}, for {format_duration(arguments.duration)}", flush=True)
     with temporary() as data:
         outcome = asyncio.run(run(data, arguments.duration, seed))
-    _print(outcome)
+    print("\n".join(report(outcome)))
     return 1 if outcome.faults else 0
-
-
-def _print(outcome: Outcome) -> None:
-    print(f"{'killed':24}{'times':>14}")
-    for name, times in sorted(outcome.kills.items()):
-        print(f"  {name:22}{times:14,}")
-    print(f"{'written':24}{'acknowledged':>14}{'given up':>10}")
-    for kind in KINDS:
-        acknowledged, given_up = outcome.ledger.counts(kind)
-        print(f"  {kind.kind:22}{acknowledged:14,}{given_up:10,}")
-    print(f"  {'recognised as repeated':22}{outcome.ledger.recognised:14,}")
-    for fault in outcome.faults[:_MOST_FAULTS]:
-        print(f"✗ {fault}")
-    if outcome.faults:
-        print(f"✗ {len(outcome.faults):,} faults")
-    else:
-        print("✓ all that was acknowledged is there, exactly once; the shop is healthy")
 
 
 if __name__ == "__main__":
