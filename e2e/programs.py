@@ -68,10 +68,10 @@ import MODULE
 print(json.dumps([str(path) for path in compiled]))
 """
 
-# The secret that the identity server made for the product worker at its first start.
+# The secret that the identity server made for CLIENT at its first start.
 PRIVATE_FILE = """
 import json, os, stat
-with open("/data/clients/product-worker.secret") as file:
+with open("/data/clients/CLIENT.secret") as file:
     mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
     print(json.dumps({"mode": mode, "text": file.read().strip()}))
 """

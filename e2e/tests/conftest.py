@@ -9,11 +9,11 @@ import pytest
 from bazel.image.testing.archive import Image, read_image
 from bazel.image.testing.podman import Podman, enter_private_network
 from e2e.programs import WRITE_FILE
+from e2e.tests.members import MEMBERS, SERVING
 from runtime.testing.issuer import LoopbackIssuer
 
 ADDRESS = "127.0.0.1:50051"
 ISSUER = "http://127.0.0.1:8080"
-SERVING = '"event": "serving"'
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,15 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     podman.clean_up()
 
 
-def start(podman: Podman, archive: str, module: str, **env: str) -> Running:
+def start(podman: Podman, archive: str, module: str, volume: str = "", **env: str) -> Running:
+    """Start an image; its data is in a volume of its own unless one is named."""
     name = podman.load(Path(archive))
-    container = podman.start(name, volume=module, env=env)
+    container = podman.start(name, volume=volume or module, env=env)
     return Running(container, name, read_image(Path(archive)), module)
 
 
-def connected() -> grpc.Channel:
-    channel = grpc.insecure_channel(ADDRESS)
+def connected(address: str = ADDRESS) -> grpc.Channel:
+    channel = grpc.insecure_channel(address)
     grpc.channel_ready_future(channel).result(timeout=60)
     return channel
 
@@ -84,6 +85,18 @@ def worker(podman: Podman, product: Running, issuer: LoopbackIssuer) -> Running:
     return running
 
 
+@pytest.fixture(scope="session")
+def shop(podman: Podman) -> dict[str, Running]:
+    """All six images as one shop, by the names of its parts; each part waits for what it needs."""
+    running: dict[str, Running] = {}
+    for member in MEMBERS:
+        archive = os.environ[member.archive]
+        started = start(podman, archive, member.module, "shop", **member.env)
+        podman.read_until(started.container, member.says)
+        running[member.name] = started
+    return running
+
+
 @pytest.fixture
 def channel(product: Running) -> Iterator[grpc.Channel]:
     assert product.container
@@ -91,8 +104,7 @@ def channel(product: Running) -> Iterator[grpc.Channel]:
         yield channel
 
 
-@pytest.fixture(params=["identity", "product", "worker"])
-def running(request: pytest.FixtureRequest) -> Running:
+@pytest.fixture(params=[member.name for member in MEMBERS])
+def running(request: pytest.FixtureRequest, shop: dict[str, Running]) -> Running:
     """Each of the images in turn."""
-    found: Running = request.getfixturevalue(request.param)
-    return found
+    return shop[request.param]

@@ -6,7 +6,8 @@ import httpx
 
 from bazel.image.testing.podman import Podman
 from e2e import programs
-from e2e.tests.conftest import ISSUER, SERVING, Running
+from e2e.tests.conftest import ISSUER, Running
+from e2e.tests.members import SERVING
 
 
 def get(path: str) -> Any:
@@ -29,7 +30,9 @@ def test_without_a_name_it_does_not_start(podman: Podman, identity: Running) -> 
 def test_the_secret_that_it_made_is_its_own_and_gives_a_token(
     podman: Podman, identity: Running
 ) -> None:
-    made = podman.python(identity.container, programs.PRIVATE_FILE)
+    made = podman.python(
+        identity.container, programs.PRIVATE_FILE.replace("CLIENT", "product-worker")
+    )
     assert made["mode"] == 0o600
     answer = httpx.post(
         f"{ISSUER}/token",
