@@ -48,6 +48,11 @@ class Tally:
         self._buckets[bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether an RPC has ended."""
+        return any(self._buckets)
+
     def handled(self) -> Iterator[tuple[str, int]]:
         """Return how many ended with each status code that occurred."""
         return ((code, count) for code, count in self._handled.items() if count)
@@ -96,7 +101,8 @@ class Tallies(Collector):
         name = f"{self._prefix}_duration_seconds"
         family = HistogramMetricFamily(name, text, labels=LABELS)
         for labels, tally in list(self._tallies.items()):
-            if not tally.is_endless:
+            # Nineteen lines of zeros for each method that nobody calls would be most of a page.
+            if tally.has_ended and not tally.is_endless:
                 family.add_metric(labels, *tally.histogram())
         return family
 

@@ -308,6 +308,15 @@ async def test_how_long_somebody_stays_is_no_latency(serve_echo: ServeEcho) -> N
     assert sample(echo, "Count", "duration_seconds_count") is None
 
 
+async def test_a_method_that_nobody_called_has_no_histogram(serve_echo: ServeEcho) -> None:
+    echo = Echo(echo_service())
+    stub = await serve_echo(echo)
+    await stub.call("Say", "a")
+    await eventually(lambda: sample(echo, "Say", "duration_seconds_count") == 1)
+    assert sample(echo, "Chat", "in_flight") == 0
+    assert sample(echo, "Chat", "duration_seconds_count") is None
+
+
 async def test_a_handler_finds_its_call(serve_echo: ServeEcho) -> None:
     found: list[tuple[str, float | None]] = []
     calls: list[Call] = []
