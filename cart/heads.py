@@ -3,13 +3,13 @@
 from functools import cache
 
 from sqlalchemy import Connection, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from cart.errors import cart_not_found, etag_stale
 from cart.model import Head, Stamp
 from cart.tables import cart_items, carts, head_columns
 from runtime.clock import Micros
+from runtime.statements import insert_into
 
 _TAKE = select(*head_columns).where(carts.c.owner == bindparam("owner")).with_for_update()
 _ADVANCE = (
@@ -60,8 +60,9 @@ def insert_unless_there(
 
 @cache
 def _insert(dialect: str) -> ReturningInsert[tuple[int, str, int, int, int]]:
-    new = postgresql.insert(carts) if dialect == "postgresql" else sqlite.insert(carts)
-    unless_there = new.on_conflict_do_nothing(index_elements=[carts.c.owner])
+    unless_there = insert_into(carts, dialect).on_conflict_do_nothing(
+        index_elements=[carts.c.owner]
+    )
     return unless_there.returning(*head_columns)
 
 

@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 
 from discount.errors import code_taken, etag_stale, not_found
 from discount.model import Benefit, Discount, Draft, FixedAmounts, Percentage, State
-from discount.tables import discounts, insert_discount, redemptions
+from discount.tables import discounts, redemptions
 from discount.validation import end_not_later, in_discount
 from runtime.clock import Micros
 from runtime.database import Database
 from runtime.errors import Aborted, InvalidArgument, NotFound
+from runtime.statements import insert_into
 
 type Column = str | int | bool | None
 
@@ -97,7 +98,7 @@ def _create_missing(
     connection: Connection, drafts: Mapping[str, Draft], now: Micros
 ) -> list[Discount]:
     statement = (
-        insert_discount(connection.dialect.name)
+        insert_into(discounts, connection.dialect.name)
         .on_conflict_do_nothing(index_elements=[_CODE])
         .returning(discounts)
     )

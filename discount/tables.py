@@ -1,7 +1,6 @@
 """The tables, as the newest migration leaves them. Times are microseconds since 1970 UTC."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table, Text
-from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = MetaData()
 
@@ -36,8 +35,3 @@ redemptions = Table(
     Column("redeemer", String(200), primary_key=True),
     Column("redeem_time", BigInteger, nullable=False),
 )
-
-
-def insert_discount(dialect: str) -> postgresql.Insert | sqlite.Insert:
-    """Return an insert that can say ON CONFLICT, which is no standard SQL, in this dialect."""
-    return postgresql.insert(discounts) if dialect == "postgresql" else sqlite.insert(discounts)

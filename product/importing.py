@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Dialect, bindparam, case, func, insert, null,
 from product.errors import batch_id_reused
 from product.model import Batch, BatchResult, Encoder, Product, Rejection
 from product.revision import advance, count
-from product.tables import import_batches, insert_products, product_columns, products
+from product.tables import import_batches, product_columns, products
 from runtime.clock import Micros
+from runtime.statements import insert_into
 
 _REPLACED = ("name", "description", "currency", "price_minor", "status")
 
@@ -91,7 +92,7 @@ def _upsert(connection: Connection, batch: Batch, first: int, now: Micros, encod
 @cache
 def upsert_sql(dialect: Dialect) -> str:
     """Return the statement of an import for the driver: a Product and its message are one row."""
-    new = insert_products(dialect.name)
+    new = insert_into(products, dialect.name)
     differs = or_(*(products.c[name] != new.excluded[name] for name in _REPLACED))
     replaced = {name: new.excluded[name] for name in (*_REPLACED, "update_time", "revision")}
     # The message at hand has the id and the time of an insertion.

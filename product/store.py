@@ -31,7 +31,6 @@ from product.reading import completed, fetch_messages, select_messages
 from product.tables import (
     create_requests,
     import_batches,
-    insert_products,
     product_columns,
     product_deletions,
     products,
@@ -39,6 +38,7 @@ from product.tables import (
 from runtime.clock import Micros
 from runtime.database import Database
 from runtime.errors import Aborted, NotFound
+from runtime.statements import insert_into
 
 _BY_ID = select_messages().where(products.c.id == bindparam("id"))
 _GONE = product_deletions.c
@@ -182,7 +182,7 @@ def _create(
 
 @cache
 def _insert_unless_taken(dialect: str) -> ReturningInsert[tuple[int]]:
-    by_sku = insert_products(dialect).on_conflict_do_nothing(index_elements=[products.c.sku])
+    by_sku = insert_into(products, dialect).on_conflict_do_nothing(index_elements=[products.c.sku])
     return by_sku.returning(products.c.id)
 
 

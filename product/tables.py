@@ -12,7 +12,6 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from product.model import Product
 
@@ -90,8 +89,3 @@ import_batches = Table(
     Column("create_time", BigInteger, nullable=False),
     Index("import_batches_by_time", "create_time"),
 )
-
-
-def insert_products(dialect: str) -> postgresql.Insert | sqlite.Insert:
-    """Return an insert that can say ON CONFLICT, which is no standard SQL, in this dialect."""
-    return postgresql.insert(products) if dialect == "postgresql" else sqlite.insert(products)

@@ -14,10 +14,10 @@ from functools import partial
 from sqlalchemy import Connection, Row, Update, case, delete, select, update
 
 from identity.settings import AbuseSettings
-from identity.statements import insert_into
 from identity.tables import failures
 from runtime.clock import SECOND, Clock, Micros, now_micros
 from runtime.database import Database
+from runtime.statements import insert_into
 
 type Failures = Row[str, int, int, int]
 

@@ -15,12 +15,12 @@ from identity.clients import client_secrets
 from identity.clients.client import CLIENT_ID, Client, parse_client, to_metadata
 from identity.clients.client_secrets import Secret
 from identity.secrets import new_secret
-from identity.statements import insert_into
 from identity.tables import client_secrets as secrets_table
 from identity.tables import clients, consents, grants
 from runtime.clock import SECOND, Clock, Micros, now_micros
 from runtime.database import Database
 from runtime.errors import NotFound
+from runtime.statements import insert_into
 
 type Source = Literal["file", "admin"]
 

@@ -12,10 +12,10 @@ from identity.grants.live_session import hold_session
 from identity.grants.refresh_tokens import RefreshTokens
 from identity.model import Grant, Session
 from identity.secrets import digest, new_secret
-from identity.statements import insert_into
 from identity.tables import device_codes
 from runtime.clock import SECOND, Clock, Micros, now_micros
 from runtime.database import Database
+from runtime.statements import insert_into
 
 # No vowels, so that no words appear, and nothing that looks like another (RFC 8628 §6.1).
 _ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"

@@ -25,10 +25,10 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from identity.model import Grant
-from identity.statements import insert_into
 from identity.tables import device_codes, grants, revoked_access_tokens
 from runtime.clock import Clock, Micros, now_micros
 from runtime.database import Database
+from runtime.statements import insert_into
 
 OFFLINE = "offline_access"
 

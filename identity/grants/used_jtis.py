@@ -3,10 +3,10 @@
 from sqlalchemy import Connection
 
 from identity.secrets import digest
-from identity.statements import insert_into
 from identity.tables import used_jtis
 from runtime.clock import Micros
 from runtime.database import Database
+from runtime.statements import insert_into
 
 
 class UsedJtis:

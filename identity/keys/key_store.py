@@ -8,10 +8,10 @@ from sqlalchemy import Connection, delete, select, update
 
 from identity.keys.algorithms import Algorithm
 from identity.keys.key_lifecycle import StoredKey
-from identity.statements import insert_into
 from identity.tables import clients, signing_keys
 from runtime.clock import Micros
 from runtime.database import Database
+from runtime.statements import insert_into
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from functools import partial
 
 from sqlalchemy import Connection, delete, select, update
 
-from identity.statements import insert_into
 from identity.tables import consents
 from runtime.clock import Clock, Micros, now_micros
 from runtime.database import Database
+from runtime.statements import insert_into
 
 
 class Consents:

@@ -11,12 +11,12 @@ from sqlalchemy import Connection, RowMapping, select, update
 from identity.grants.grants import revoke_grants, withdraw_approvals
 from identity.logout.logout_notices import end_sessions
 from identity.model import User
-from identity.statements import insert_into
 from identity.tables import device_codes, grants, sessions, users
 from identity.users.passwords import Passwords, check_password
 from runtime.clock import Clock, Micros, now_micros
 from runtime.database import Database
 from runtime.errors import AlreadyExists, FieldViolation, InvalidArgument, NotFound
+from runtime.statements import insert_into
 
 _MOST_CHARACTERS = 128
 _MOST_OF_AN_EMAIL = 254
