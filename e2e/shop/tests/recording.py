@@ -21,7 +21,7 @@ CART = cart_pb2.DESCRIPTOR.services_by_name["CartService"]
 IMPATIENT = {
     f"BODEGA_{worker}_{setting}": value
     for worker in ("CART_WORKER", "PRODUCT_WORKER")
-    for setting, value in (("DEADLINE", "500ms"), ("MAX_BACKOFF", "200ms"))
+    for setting, value in (("DEADLINE", "1s"), ("MAX_BACKOFF", "200ms"))
 }
 PATIENCE_SECONDS = 60
 # Counts of the shop's screen that only work makes grow.
