@@ -15,7 +15,7 @@ import yaml
 from prometheus_client.samples import Sample
 
 from docs.observability.queries import ALERTS, FOLDER, panel_queries, rules, selections
-from e2e.shop.tests.conftest import BUSY
+from e2e.shop.running import BUSY
 from e2e.shop.tests.recording import Recording, record
 from tools.shop.parts import PARTS
 

@@ -9,8 +9,7 @@ import pytest
 
 from e2e.shop.audit import count
 from e2e.shop.guarded import SERVERS, audience
-from e2e.shop.running import RunningShop, running_shop
-from e2e.shop.tests.conftest import BUSY
+from e2e.shop.running import BUSY, RunningShop, running_shop
 from e2e.shop.tests.walk import walking
 from runtime.testing.waiting import eventually
 from tools.shop.parts import PARTS
