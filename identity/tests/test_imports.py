@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-DEAR = {"alembic", "asyncpg", "grpc", "google.protobuf", "httpx", "sqlalchemy.orm"}
+DEAR = {"alembic", "asyncpg", "grpc", "google.protobuf", "httpx", "jinja2", "sqlalchemy.orm"}
 
 PROGRAM = """
 import identity.server, sys

@@ -1,13 +1,17 @@
 """Renders the pages, with the headers that every one of them needs."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from identity.web.assets import Assets
 from identity.web.links import Links
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _HEADERS = {
@@ -25,14 +29,14 @@ class Pages:
     """The templates, and what they all know."""
 
     def __init__(self, links: Links, assets: Assets) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(_TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.globals |= {"links": links, "asset": assets.path}
+        self._globals = {"links": links, "asset": assets.path}
+
+    @cached_property
+    def _environment(self) -> Environment:
+        """Made with the first page: Jinja2 takes 3 MB, and programs are shown none."""
+        made = _environment()
+        made.globals |= self._globals
+        return made
 
     def render(
         self,
@@ -47,6 +51,18 @@ class Pages:
         html = self._environment.get_template(f"{template}.html").render(context)
         policy = {"Content-Security-Policy": _policy(form_targets)}
         return HTMLResponse(html, status, {**_HEADERS, **policy, **(headers or {})})
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _policy(form_targets: Sequence[str]) -> str:
