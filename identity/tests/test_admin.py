@@ -260,6 +260,57 @@ def test_tokens_are_revoked(run: Run) -> None:
         assert run("token", "revoke", *which) == {"revoked_grants": 0}
 
 
+# Each with the words that a script would repeat it with.
+REPEATABLE = {
+    ("client", "create"): CREATE[2:],
+    ("client", "update"): ("api", "--scope", "catalog.write"),
+    ("client", "show"): ("api",),
+    ("client", "list"): (),
+    ("client", "delete"): ("api",),
+    ("client", "secret", "add"): ("api", "--secret-file", "SECRET"),
+    ("client", "secret", "list"): ("api",),
+    ("client", "secret", "remove"): ("api", "none"),
+    ("user", "create"): ("bob", "--generate-password"),
+    ("user", "disable"): ("alice",),
+    ("user", "enable"): ("alice",),
+    ("user", "list"): (),
+    ("keys", "list"): (),
+    ("keys", "rotate"): (),
+    ("keys", "delete"): ("none",),
+    ("keys", "encrypt"): (),
+    ("token", "revoke"): ("--user", "alice"),
+}
+# It makes a new password, if it is told to; what it was told before, it does again.
+ANEW = {("user", "set-password")}
+
+
+def test_every_command_is_known_to_be_repeatable() -> None:
+    assert REPEATABLE.keys() | ANEW == {command.words for command in admin.COMMANDS}
+
+
+@pytest.mark.parametrize("words", REPEATABLE, ids=" ".join)
+def test_what_is_done_already_is_left_alone(
+    run: Run, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text("s" * 43)
+    run(*CREATE)
+    run("user", "create", "alice", "--generate-password")
+    run("keys", "rotate")
+    arguments = [str(secret) if each == "SECRET" else each for each in REPEATABLE[words]]
+
+    def state() -> list[Any]:
+        clients = run("client", "list")
+        secrets = [run("client", "secret", "list", each["client_id"]) for each in clients]
+        return [clients, secrets, run("user", "list"), run("keys", "list")]
+
+    run(*words, *arguments)
+    done = state()
+    run(*words, *arguments)
+    assert state() == done
+
+
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         admin.main(["--help"])
