@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +62,7 @@ async def listening(
     """
     command, environment = program(module)
     if bytecode is not None:
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        environment["PYTHONPYCACHEPREFIX"] = str(bytecode)
+        environment = keeping_bytecode(environment, bytecode)
     # A session of its own: Ctrl-C is for the benchmark, which then stops its servers.
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -107,6 +106,12 @@ def default_environment() -> dict[str, str]:
     """Return our environment without any setting of the services or of gRPC."""
     settings = ("BODEGA_", "GRPC_")
     return {name: value for name, value in os.environ.items() if not name.startswith(settings)}
+
+
+def keeping_bytecode(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the environment of a program that keeps its bytecode in the folder."""
+    kept = {k: v for k, v in environment.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(folder)}
 
 
 async def _address(stderr: asyncio.StreamReader, log: deque[bytes]) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from google.protobuf.descriptor import ServiceDescriptor
 
 from bench.benchmark import WrongResultError
-from bench.process import Process, program
+from bench.process import Process, keeping_bytecode, program
 from bench.served import TIMEOUT
 from runtime.auth.issuer import Issuer
 from runtime.auth.token_source import Client, TokenSource
@@ -65,13 +65,16 @@ class Shop:
 async def running_shop(
     folder: Path, parts: Sequence[Part] = PARTS, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[Shop]:
-    """Run the parts on free ports, their data in the folder; `env` is for all of them."""
+    """Run the parts on free ports; `env` is for all of them.
+
+    Their data is in the folder, and so is their bytecode: an empty one is a shop after a build.
+    """
     addresses = choose(parts, "auto", {})
     try:
         with locked(folder) as data:
             supervisor = Supervisor(
                 parts,
-                programs=lambda part: _program(part, env or {}),
+                programs=lambda part: _program(part, data / "bytecode", env or {}),
                 addresses=addresses,
                 data=data,
                 cwd=data,
@@ -89,9 +92,9 @@ async def running_shop(
         raise
 
 
-def _program(part: Part, env: Mapping[str, str]) -> Program:
+def _program(part: Part, bytecode: Path, env: Mapping[str, str]) -> Program:
     command, environment = program(part.binary.replace("/", "."))
-    return Program(command, {**environment, **env})
+    return Program(command, {**keeping_bytecode(environment, bytecode), **env})
 
 
 async def _healthy(statuses: Iterable[Status]) -> None:

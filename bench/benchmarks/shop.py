@@ -36,7 +36,7 @@ class Use(NamedTuple):
 
 
 async def run(options: Options) -> Sequence[Figure]:
-    """Start it in turns on no data and on its own; then let it work, and let it be idle."""
+    """Start it in turns as after a build and once more; then let it work, and let it be idle."""
     numbers = count()
     again = options.folder / "again"
     await _start(again)
