@@ -27,6 +27,7 @@ from runtime.auth.bearer import BearerGuard
 from runtime.client import connect
 from runtime.settings import ServerSettings
 from runtime.testing.issuer import AUDIENCE, LoopbackIssuer
+from runtime.testing.modules import DEAR, modules_of
 from runtime.testing.one_token import OneToken
 from runtime.testing.server_process import ANY_PORT, ended, serving
 
@@ -191,3 +192,9 @@ async def test_an_empty_postgresql_database_is_refused_until_it_is_migrated(
         created = await stub.CreateCart(pb.CreateCartRequest())
     async with running(*flags, home=tmp_path, issuer=issuer) as (_, stub):
         assert (await stub.GetCart(pb.GetCartRequest())).cart == created.cart
+
+
+def test_the_server_imports_nothing_dear_that_it_may_never_use() -> None:
+    imported = modules_of("cart.server")
+    assert "cart.server" in imported
+    assert imported & DEAR == set()

@@ -21,6 +21,7 @@ from discount.tests.conftest import SCOPES
 from discount.tests.examples import message
 from runtime.client import connect
 from runtime.testing.issuer import LoopbackIssuer
+from runtime.testing.modules import DEAR, modules_of
 from runtime.testing.one_token import OneToken
 
 if TYPE_CHECKING:
@@ -135,3 +136,9 @@ async def test_an_empty_postgresql_database_is_refused_until_it_is_migrated(
     async with running(*flags, home=tmp_path, issuer=issuer) as (_, stub):
         request = pb.CreateDiscountRequest(discount=message("A"))
         assert (await stub.CreateDiscount(request)).discount.code == "A"
+
+
+def test_the_server_imports_nothing_dear_that_it_may_never_use() -> None:
+    imported = modules_of("discount.server")
+    assert "discount.server" in imported
+    assert imported & DEAR == set()

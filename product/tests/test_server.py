@@ -18,6 +18,7 @@ from bodega.product.v1 import product_pb2_grpc
 from product.tests.examples import batch, message
 from runtime.client import connect
 from runtime.testing.issuer import LoopbackIssuer
+from runtime.testing.modules import DEAR, modules_of
 from runtime.testing.one_token import OneToken
 from runtime.testing.server_process import ANY_PORT, ended, serving
 
@@ -152,3 +153,9 @@ async def test_a_database_that_is_damaged_while_it_serves_is_not_serving(
             content.write(b"\xa5" * file.stat().st_size)
         async with asyncio.timeout(30):
             assert (await states.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def test_the_server_imports_nothing_dear_that_it_may_never_use() -> None:
+    imported = modules_of("product.server")
+    assert "product.server" in imported
+    assert imported & DEAR == set()
