@@ -6,12 +6,13 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.benchmark import WrongResultError
+from bench.bytecode import keeping_bytecode
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -106,12 +107,6 @@ def default_environment() -> dict[str, str]:
     """Return our environment without any setting of the services or of gRPC."""
     settings = ("BODEGA_", "GRPC_")
     return {name: value for name, value in os.environ.items() if not name.startswith(settings)}
-
-
-def keeping_bytecode(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Return the environment of a program that keeps its bytecode in the folder."""
-    kept = {k: v for k, v in environment.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    return kept | {"PYTHONPYCACHEPREFIX": str(folder)}
 
 
 async def _address(stderr: asyncio.StreamReader, log: deque[bytes]) -> str | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from google.protobuf.descriptor import ServiceDescriptor
 
 from bench.benchmark import WrongResultError
-from bench.process import Process, keeping_bytecode, program
+from bench.bytecode import keeping_bytecode
+from bench.process import Process, program
 from bench.served import TIMEOUT
 from runtime.auth.issuer import Issuer
 from runtime.auth.token_source import Client, TokenSource
@@ -23,6 +24,7 @@ from tools.shop.status import Status
 from tools.shop.supervisor import Supervisor
 
 START_SECONDS = 60
+BYTECODE = "bytecode"
 
 
 class Shop:
@@ -67,14 +69,14 @@ async def running_shop(
 ) -> AsyncIterator[Shop]:
     """Run the parts on free ports; `env` is for all of them.
 
-    Their data is in the folder, and so is their bytecode: an empty one is a shop after a build.
+    Their data is in the folder, and so is their bytecode, in its folder BYTECODE.
     """
     addresses = choose(parts, "auto", {})
     try:
         with locked(folder) as data:
             supervisor = Supervisor(
                 parts,
-                programs=lambda part: _program(part, data / "bytecode", env or {}),
+                programs=lambda part: _program(part, data / BYTECODE, env or {}),
                 addresses=addresses,
                 data=data,
                 cwd=data,
