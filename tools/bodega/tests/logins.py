@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from identity.model import Session
 from runtime.auth.issuer import Issuer
-from runtime.clock import SECOND
 from tools.bodega.commands.login import CLIENT_ID, SCOPE
 from tools.bodega.login.login_file import AccessToken, Login, LoginFile
 from tools.bodega.login.oauth import OAuth
@@ -16,9 +14,7 @@ async def log_in(identity: Identity, state: Path, profile: str = "default") -> L
     """Let the user allow the log-in, and store it; its access token has expired already."""
     oauth = OAuth(Issuer(identity.url))
     code = await oauth.start_device(CLIENT_ID, SCOPE)
-    now = identity.parts.base.clock()
-    session = Session("sid", identity.user.user_id, now - SECOND, now + 3600 * SECOND)
-    assert await identity.parts.devices.approve(code.user_code, session)
+    await identity.allow(code.user_code)
     granted = await oauth.poll_device(CLIENT_ID, code.device_code, CART)
     login = Login(
         issuer=identity.url,

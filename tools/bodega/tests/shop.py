@@ -34,6 +34,7 @@ from identity.model import User
 from identity.parts import Foundations, Parts
 from identity.settings import IdentitySettings
 from identity.users.passwords import cheap_passwords
+from identity.users.sessions import Sessions
 from identity.users.users import NewUser, Users
 from identity.web.parts import WebParts
 from product.changes import ChangeHub
@@ -59,6 +60,12 @@ class Identity:
     parts: Parts
     user: User
     secrets: Path
+    sessions: Sessions
+
+    async def allow(self, user_code: str) -> None:
+        """Let the device do what it asks for, as the user would in a browser."""
+        _, session = await self.sessions.start(self.user.user_id)
+        assert await self.parts.devices.approve(user_code, session)
 
     def secret_file(self, client_id: str) -> Path:
         return self.secrets / f"{client_id}.secret"
@@ -107,13 +114,14 @@ async def identity(
         parts = Parts(foundations)
         parts.users = Users(database, cheap_passwords(), clock=clock)
         user = await parts.users.create(NewUser(username=USERNAME, name="Alice A."), PASSWORD)
-        web = WebParts(parts, await stack.enter_async_context(Outgoing())).make_web()
+        pages = WebParts(parts, await stack.enter_async_context(Outgoing()))
+        web = pages.make_web()
         app = make_app(
             [*parts.protocol_routes(), *web.routes], https=False, error_page=web.errors.page
         )
         server = HttpServer(app, listener, grace=timedelta(seconds=5))
         await stack.enter_async_context(server.running())
-        yield Identity(issuer, parts, user, folder / "clients")
+        yield Identity(issuer, parts, user, folder / "clients", pages.sessions)
 
 
 @asynccontextmanager

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from identity.model import Session
 from runtime.auth.issuer import Issuer
-from runtime.clock import SECOND, Micros
+from runtime.clock import Micros
 from tools.bodega.commands.login import CLIENT_ID, SCOPE
 from tools.bodega.failure import Failure
 from tools.bodega.login.device import wait_for_user
@@ -60,12 +59,7 @@ async def started(issuer: Identity) -> tuple[OAuth, DeviceCode]:
 
 
 def approve_after(issuer: Identity, code: DeviceCode, waits: int) -> Callable[[int], object]:
-    def after(count: int) -> object:
-        now = issuer.parts.base.clock()
-        session = Session("sid", issuer.user.user_id, now - SECOND, now + 3600 * SECOND)
-        return issuer.parts.devices.approve(code.user_code, session) if count == waits else None
-
-    return after
+    return lambda count: issuer.allow(code.user_code) if count == waits else None
 
 
 async def wait(oauth: OAuth, code: DeviceCode, clock: HandClock) -> str:
