@@ -1,5 +1,10 @@
-"""The product server, but that GetProduct wants a token as the writes do, unless told otherwise."""
+"""The product server, but that GetProduct wants a token as the writes do; and once more without.
 
+Both are listeners of one process over one catalogue, so that nothing but the guard is between them:
+two processes of the same program differ by more than it costs.
+"""
+
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -13,14 +18,15 @@ from product.settings import ProductSettings
 from product.store import Store
 from runtime.auth.bearer import BearerGuard
 from runtime.chain import default_chain
+from runtime.database import Database
 from runtime.database_settings import open_migrated
 from runtime.health import Health
 from runtime.main import run
 from runtime.method import Method
-from runtime.middleware import StreamHandler, UnaryHandler
+from runtime.middleware import Middleware, StreamHandler, UnaryHandler
 from runtime.policy import Guard, guard_unary
 from runtime.server import Server
-from runtime.settings import load
+from runtime.settings import Address, load
 from runtime.telemetry import telemetry
 
 SCOPES = frozenset({"catalog.write"})
@@ -29,7 +35,7 @@ SCOPES = frozenset({"catalog.write"})
 class GuardedSettings(ProductSettings):
     """The product server, with a guard before GetProduct."""
 
-    guarded: Annotated[bool, Field(description="guard GetProduct")] = True
+    open_listen: Annotated[Address, Field(description="address without that guard")]
 
 
 class GuardedReads:
@@ -53,19 +59,21 @@ async def serve(settings: GuardedSettings) -> None:
     async with telemetry(settings, "product") as told, BearerGuard.of(settings) as guard:
         database = await open_migrated(settings, "product.migrations")
         chain = default_chain(settings, traces=told.traces, guard=guard)
-        if settings.guarded:
-            chain = (*chain, GuardedReads(guard))
-        health = Health({SERVICE.full_name: database.check})
-        server = Server(settings, middleware=chain, health=health)
-        server.add(
-            product_pb2_grpc.add_ProductServiceServicer_to_server,
-            ProductServicer(Catalogue(Store(database, encode), ChangeHub())),
-            SERVICE,
-        )
+        guarded = _server(settings, database, (*chain, GuardedReads(guard)))
+        elsewhere = settings.model_copy(update={"listen": settings.open_listen})
         try:
-            await server.serve_until_stopped()
+            async with _server(elsewhere, database, chain).running():
+                await guarded.serve_until_stopped()
         finally:
             await database.close()
+
+
+def _server(settings: GuardedSettings, database: Database, chain: Sequence[Middleware]) -> Server:
+    health = Health({SERVICE.full_name: database.check})
+    server = Server(settings, middleware=chain, health=health)
+    servicer = ProductServicer(Catalogue(Store(database, encode), ChangeHub()))
+    server.add(product_pb2_grpc.add_ProductServiceServicer_to_server, servicer, SERVICE)
+    return server
 
 
 if __name__ == "__main__":

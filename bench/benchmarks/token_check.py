@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 
 from bench.against_echo import WARM_UP_REQUESTS, Reached, Side
@@ -9,15 +10,9 @@ from bench.benchmark import Options
 from bench.benchmarks.get_product import product_side
 from bench.measure import Figure, Series, Target, in_turns
 from bench.product_server import product_server
+from bench.served import free_port
 
-# One program in all cases, so that nothing but the guard, or the header, is between them.
 PROGRAM = "bench.guarded_server"
-# Whether GetProduct wants a token, and whether it gets one.
-CASES = {
-    "checked": ("--guarded", True),
-    "ignored": ("--no-guarded", True),
-    "none": ("--no-guarded", False),
-}
 
 
 async def run(options: Options) -> Sequence[Figure]:
@@ -25,14 +20,17 @@ async def run(options: Options) -> Sequence[Figure]:
     async with AsyncExitStack() as stack:
         sides: dict[str, Side] = {}
         for engine in ("native", "grpcio"):
-            for case, (flag, sends) in CASES.items():
-                folder = options.folder / f"{engine}-{case}"
-                server = await stack.enter_async_context(
-                    product_server(folder, engine, PROGRAM, flag)
-                )
-                side = await product_side(options, server)
-                side.token = server.token if sends else None
-                sides[f"{engine} {case}"] = side
+            unguarded = f"127.0.0.1:{free_port()}"
+            server = await stack.enter_async_context(
+                product_server(options.folder / engine, engine, PROGRAM, "--open-listen", unguarded)
+            )
+            checked = await product_side(options, server)
+            checked.token = server.token
+            # All three share the check, which counts the calls of the whole process.
+            ignored = replace(checked, process=replace(server.process, address=unguarded))
+            sides[f"{engine} checked"] = checked
+            sides[f"{engine} ignored"] = ignored
+            sides[f"{engine} none"] = replace(ignored, token=None)
         for side in sides.values():
             await side.load(options, WARM_UP_REQUESTS)
         runs = {name: partial(side.run, options) for name, side in sides.items()}
