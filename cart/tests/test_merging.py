@@ -105,6 +105,33 @@ def test_a_full_cart_takes_more_of_what_it_has_and_nothing_else() -> None:
     assert [each.quantity for each in merged.new] == [2]
 
 
+@given(
+    st.lists(
+        st.builds(
+            draft,
+            st.integers(0, 999),
+            st.sampled_from([TEA, CUP, POT]),
+            st.integers(1, 100),
+            currency=st.sampled_from(["EUR", "JPY", "USD"]),
+        ),
+        max_size=20,
+    ),
+    st.sampled_from(["", "EUR", "JPY"]),
+)
+def test_whatever_comes_a_cart_is_in_one_currency_and_the_rest_is_rejected_alone(
+    batch: list[Draft], before: str
+) -> None:
+    lines = [line(1, product_id=9, currency=before)] if before else []
+    merged = merge(lines, batch, 2)
+    currency = before or next((each.currency for each in batch), "")
+    assert {each.currency for each in merged.lines} <= {currency}
+    strangers = [each.place for each in batch if each.currency != currency]
+    assert [each.place for each in merged.rejected] == strangers
+    assert {each.issue for each in merged.rejected} <= {ItemIssue.CURRENCY_MISMATCH}
+    kept = sum(each.quantity for each in batch if each.currency == currency)
+    assert totals_of(merged.lines).units == kept + len(lines)
+
+
 def test_the_first_good_item_gives_an_empty_cart_its_currency() -> None:
     batch = [draft(0, 5, currency="JPY"), draft(1), draft(2, 6, currency="JPY")]
     merged = merge([], batch, 1)
