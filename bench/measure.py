@@ -77,10 +77,15 @@ class Figure:
 async def in_turns[T](
     sides: Mapping[str, Run[T]], rounds: int, report: Report
 ) -> dict[str, tuple[T, ...]]:
-    """Run the sides A B C, A B C, … and return what each gave in each round."""
+    """Run the sides A B C, C B A, A B C, … and return what each gave in each round.
+
+    Whoever comes after another process finds the machine's caches full of it: each side does.
+    """
     reached: dict[str, list[T]] = {side: [] for side in sides}
+    order = list(sides)
     for number in range(1, rounds + 1):
-        for side, run in sides.items():
+        for side in order:
             report(f"round {number} of {rounds}: {side}")
-            reached[side].append(await run())
+            reached[side].append(await sides[side]())
+        order.reverse()
     return {side: tuple(values) for side, values in reached.items()}

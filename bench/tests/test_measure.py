@@ -1,7 +1,7 @@
 from bench.measure import Figure, Series, Target, in_turns
 
 
-async def test_the_sides_take_turns() -> None:
+async def test_the_sides_take_turns_at_being_the_first() -> None:
     order: list[str] = []
 
     async def run(side: str) -> int:
@@ -10,10 +10,10 @@ async def test_the_sides_take_turns() -> None:
 
     said: list[str] = []
     sides = {"a": lambda: run("a"), "b": lambda: run("b")}
-    reached = await in_turns(sides, 2, said.append)
-    assert order == ["a", "b", "a", "b"]
-    assert reached == {"a": (1, 3), "b": (2, 4)}
-    assert said[-1] == "round 2 of 2: b"
+    reached = await in_turns(sides, 3, said.append)
+    assert order == ["a", "b", "b", "a", "a", "b"]
+    assert reached == {"a": (1, 4, 5), "b": (2, 3, 6)}
+    assert said[-1] == "round 3 of 3: b"
 
 
 def test_a_ratio_is_the_median_of_the_rounds_own_ratios() -> None:
