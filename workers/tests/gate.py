@@ -22,6 +22,7 @@ class Gate:
         self._passed = 0
         self._limit = math.inf
         self._answering = True
+        self._unanswered = b""
 
     @classmethod
     @asynccontextmanager
@@ -39,9 +40,9 @@ class Gate:
         """Halt what the client sends once that much more of it has passed."""
         self._limit = self._passed + size
 
-    def lose_answers(self) -> None:
-        """Let nothing more of what the server says reach the client, but for its end."""
-        self._answering = False
+    def lose_answer_to(self, text: bytes) -> None:
+        """Once the client sends that text, let nothing more that the server says reach it."""
+        self._unanswered = text
 
     async def halted(self) -> None:
         """Wait until the client has more to send than may pass."""
@@ -57,6 +58,7 @@ class Gate:
         """Let everything pass."""
         async with self.changed:
             self._limit = math.inf
+            self._unanswered = b""
             self._answering = True
             self.changed.notify_all()
 
@@ -86,8 +88,13 @@ class Gate:
         server_writer.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        recent = b""
         with suppress(ConnectionError):
             while data := await reader.read(16_384):
+                if self._unanswered:
+                    # The text may come in two pieces.
+                    recent = recent[-len(self._unanswered) :] + data
+                    self._answering = self._answering and self._unanswered not in recent
                 async with self.changed:
                     self._passed += len(data)
                     self.changed.notify_all()
