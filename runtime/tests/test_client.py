@@ -75,6 +75,22 @@ async def test_another_call_is_not_retried(serve_echo: ServeEcho, kind: str) -> 
     assert echo.calls == 1
 
 
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take a connection, and say nothing until the client leaves."""
+    await reader.read()
+    writer.close()
+
+
+async def test_a_server_that_is_slow_to_greet_is_waited_for() -> None:
+    """On a busy machine it may take a while; nobody repeats a call that is not idempotent."""
+    service = echo_service()
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        async with connect(f"{host}:{port}", service) as channel:
+            call = EchoStub(channel, service).begin("Say", "a", timeout=1)
+            assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
 @pytest.mark.parametrize("kind", ["Collect", "Chat"])
 async def test_a_request_stream_is_left_to_its_caller(serve_echo: ServeEcho, kind: str) -> None:
     echo = Failing(1, IDEMPOTENT)
