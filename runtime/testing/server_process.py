@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 ANY_PORT = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
-_SECONDS = 30
+_SECONDS = 60
 
 
 async def start(module: str, *flags: str, home: Path) -> Process:
