@@ -51,7 +51,6 @@ class ProductPrices:
         stub: Stub,
         *,
         size: int = MAX_PRODUCTS,
-        watch_seconds: float = WATCH_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stub = stub
@@ -63,7 +62,6 @@ class ProductPrices:
             size=size,
             monotonic=monotonic,
         )
-        self._watch_seconds = watch_seconds
         self._watch: object | None = None
         self._is_failing = False
 
@@ -81,7 +79,7 @@ class ProductPrices:
         while True:
             call = self._stub.WatchProducts(
                 product_pb2.WatchProductsRequest(after_revision=FROM_NOW_ON),
-                timeout=self._watch_seconds,
+                timeout=WATCH_SECONDS,
             )
             reading = asyncio.create_task(self._read(call, backoff))
             try:

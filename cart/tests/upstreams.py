@@ -88,7 +88,6 @@ class Products(ProductServicer):
         super().__init__(catalogue)
         self.catalogue = catalogue
         self.knobs = Knobs()
-        self.watch_failure: Exception | None = None
 
     @override
     async def BatchGetProducts(
@@ -105,8 +104,6 @@ class Products(ProductServicer):
         self, request: product_pb2.WatchProductsRequest, _context: Context
     ) -> AsyncGenerator[product_pb2.WatchProductsResponse]:
         self.knobs.note("WatchProducts")
-        if self.watch_failure is not None:
-            raise self.watch_failure
         async for each in super().WatchProducts(request, _context):
             yield each
 
