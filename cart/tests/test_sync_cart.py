@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -398,8 +398,15 @@ async def test_nothing_is_left_of_a_session_that_was_given_up(
 
 
 async def test_a_session_ends_with_its_deadline(stub: Stub, hub: CartHub) -> None:
-    async with Session.opened(stub, timeout=0.3) as session:
-        error = await refusal(session.receive())
+    async def requests() -> AsyncIterator[pb.SyncCartRequest]:
+        yield pb.SyncCartRequest(open=pb.OpenSession())
+        await asyncio.Event().wait()
+
+    async def until_it_ends() -> None:
+        async for response in stub.SyncCart(requests(), timeout=0.3):
+            assert cart_in(response.state) is None
+
+    error = await refusal(until_it_ends())
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     await eventually(lambda: hub.watched == 0)
 
