@@ -13,7 +13,7 @@ from bodega.cart.v1 import cart_pb2 as pb
 if TYPE_CHECKING:
     from cart.tests.examples import Stub
 
-SECONDS = 10
+SECONDS = 60
 
 
 class Session:

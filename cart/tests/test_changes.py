@@ -42,7 +42,7 @@ async def some_turns() -> None:
 
 
 async def woken(watch: Watch) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await watch.wait()
 
 

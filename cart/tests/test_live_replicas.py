@@ -50,7 +50,7 @@ async def test_a_watcher_sees_what_another_replica_commits(
     replicas: tuple[Replica, Replica],
 ) -> None:
     here, there = replicas
-    async with asyncio.timeout(10), aclosing(here.live.watch("ann")) as watched:
+    async with asyncio.timeout(60), aclosing(here.live.watch("ann")) as watched:
         assert await anext(watched) == State(None)
         await create(there, "bob")
         await create(there, "ann")
@@ -76,7 +76,7 @@ async def test_sessions_on_two_replicas_come_to_the_same_cart(
 
         return [each async for each in replicas[index].live.sync("ann", operations())]
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         said = await asyncio.gather(run(0), run(1))
     for index, each in enumerate(said):
         outcomes = [one for one in each if isinstance(one, Outcome)]
@@ -98,7 +98,7 @@ async def test_a_session_sees_what_another_replica_does(
         await more.wait()
         yield Operation("clear", Clear(""))
 
-    async with asyncio.timeout(10), aclosing(here.live.sync("ann", operations())) as said:
+    async with asyncio.timeout(60), aclosing(here.live.sync("ann", operations())) as said:
         await anext(said)
         added = [each async for each in there.live.sync("ann", one_addition())]
         seen = await anext(said)

@@ -47,7 +47,7 @@ async def running(
     tokens = OneToken(issuer.token("urn:bodega:discount", *SCOPES))
     assert process.stderr is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (line := json.loads(await process.stderr.readline()))["event"] != "serving":
                 continue
         async with connect(line["address"], SERVICE, tokens=tokens) as channel:
@@ -73,7 +73,7 @@ async def test_it_makes_the_codes_of_its_file_and_ends_on_sigterm(
         found = await stub.GetDiscount(pb.GetDiscountRequest(code="shipped"))
         assert (found.discount.basis_points, found.state) == (1000, pb.DISCOUNT_STATE_ACTIVE)
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await process.wait() == 0
     assert (tmp_path / "bodega" / "discount.db").stat().st_mode & 0o777 == 0o600
 
@@ -87,7 +87,7 @@ def wrong_codes(tmp_path: Path) -> Path:
 
 async def test_a_wrong_codes_file_stops_the_start(tmp_path: Path, wrong_codes: Path) -> None:
     process = await start("--codes", str(wrong_codes), home=tmp_path)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         _, err = await process.communicate()
     assert process.returncode == 1
     assert (
@@ -128,7 +128,7 @@ async def test_an_empty_postgresql_database_is_refused_until_it_is_migrated(
     postgres_url: str, tmp_path: Path, issuer: LoopbackIssuer
 ) -> None:
     process = await start("--database", postgres_url, home=tmp_path)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         _, err = await process.communicate()
     assert process.returncode == 1
     assert "--migrate" in err.decode()
