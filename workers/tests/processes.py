@@ -16,7 +16,7 @@ from runtime.client import connect
 from runtime.testing.issuer import LoopbackIssuer
 from runtime.testing.one_token import OneToken
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 240
 
 type Event = Mapping[str, Any]
 
