@@ -125,7 +125,7 @@ class Keeper:
                 status.fail(watching.result())
         finally:
             watching.cancel()
-            await self._end(child, died=exited.done())
+            await _whole(asyncio.create_task(self._end(child, died=exited.done())))
 
     async def _start(self) -> Child:
         status, plan = self._status, self._plan
@@ -220,3 +220,16 @@ class Keeper:
         self._status.state = state
         self._status.since = time.monotonic()
         self._on_change(self._status)
+
+
+async def _whole(task: asyncio.Task[None]) -> None:
+    """Wait for a task to its end, and be cancelled only then: nobody else would end a process."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()

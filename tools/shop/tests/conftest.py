@@ -22,7 +22,7 @@ from tools.shop.supervisor import Supervisor
 
 HERE = Path(__file__).parent
 ITEMS = Count("items", "items_total")
-QUICK = Timing(start_timeout=20, grace=10, backoff=Backoff(first=0.05, cap=0.2))
+QUICK = Timing(start_timeout=120, grace=10, backoff=Backoff(first=0.05, cap=0.2))
 
 
 def make_part(name: str, *flags: str, **fields: Any) -> Part:
@@ -70,7 +70,7 @@ class Watched:
         """Wait for a change of state after which the condition holds."""
         changed = asyncio.Event()
         self._waiters.append(changed)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not condition():
                 await changed.wait()
                 changed.clear()
@@ -105,6 +105,18 @@ def make_status(tmp_path: Path) -> Iterator[Callable[..., Status]]:
         log.close()
 
 
+@pytest.fixture
+async def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let so many seconds pass at once, for whatever waits in the test's own event loop."""
+    loop = asyncio.get_running_loop()
+    clock = loop.time
+
+    def leap(seconds: float) -> None:
+        monkeypatch.setattr(loop, "time", lambda: clock() + seconds)
+
+    return leap
+
+
 def wait_until_gone(pid: int) -> bool:
     """Wait for the end of any process; one that only waits to be reaped has ended."""
     try:
@@ -112,7 +124,7 @@ def wait_until_gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([descriptor], [], [], 20)[0])
+        return bool(select.select([descriptor], [], [], 60)[0])
     finally:
         os.close(descriptor)
 
@@ -144,7 +156,7 @@ class RunningShop:
     def pid_of(self, part: str) -> int:
         return int(self.read_until(f"{part}: starting, pid ").rpartition(" ")[2])
 
-    def end(self, timeout: float = 30) -> tuple[int, str, str]:
+    def end(self, timeout: float = 240) -> tuple[int, str, str]:
         out, err = self.process.communicate(timeout=timeout)
         return self.process.returncode, "".join(self.lines) + out, err
 

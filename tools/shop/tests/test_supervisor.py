@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.testing.waiting import eventually
 from tools.shop.keeper import Backoff, Timing
 from tools.shop.part import Part
 from tools.shop.probe import ProbeError, get
@@ -97,12 +98,28 @@ async def test_a_part_that_is_not_healthy_any_more_says_why(watch: Watch, part: 
         assert shop.status("a").last_error.text == "/readyz: not yet"
 
 
-async def test_a_part_that_never_becomes_healthy_is_started_again(watch: Watch, part: Make) -> None:
-    shop = watch(part("a", "--never-ready"), timing=Timing(start_timeout=1, grace=10))
+async def test_a_part_that_never_becomes_healthy_is_started_again(
+    watch: Watch, part: Make, leap: Callable[[float], None]
+) -> None:
+    shop = watch(part("a", "--never-ready"), timing=Timing(start_timeout=3600, grace=10))
     async with shop.supervisor.running():
+        await eventually(lambda: shop.status("a").answer == "/readyz: not yet")
+        leap(3600)
         await shop.until_state("a", State.BACKOFF)
         error = shop.status("a").last_error.text
-        assert error == "not healthy within 1 s (/readyz: not yet)"
+        assert error == "not healthy within 3600 s (/readyz: not yet)"
+
+
+async def test_a_part_that_is_being_ended_when_the_shop_ends_is_waited_for(
+    watch: Watch, part: Make, leap: Callable[[float], None]
+) -> None:
+    shop = watch(part("a", "--never-ready"), timing=Timing(start_timeout=3600, grace=7200))
+    async with shop.supervisor.running():
+        await eventually(lambda: shop.status("a").answer == "/readyz: not yet")
+        leap(3600)
+        await shop.until_state("a", State.STOPPING)
+    assert order(shop.seen, State.STOPPED) == ["a"]
+    assert (shop.status("a").pid, shop.status("a").exit_code) == (None, 0)
 
 
 async def test_a_part_that_is_done_is_not_started_again(watch: Watch, part: Make) -> None:
