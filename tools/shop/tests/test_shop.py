@@ -54,14 +54,6 @@ def test_a_restart_is_a_bad_run(shop: Start, tmp_path: Path) -> None:
     assert "a was restarted once: exited with code 1: no luck today" in out
 
 
-def test_a_part_that_never_becomes_healthy_ends_the_run(shop: Start) -> None:
-    spec = GOOD | {"c": {"flags": ["--never-ready"]}}
-    code, out, _ = shop(spec, "--for", "1h", "--start-timeout", "1s").end()
-    assert code == 1
-    assert "c was not healthy within 1 s: " in out
-    assert "/readyz: not yet" in out
-
-
 def test_a_run_that_is_cut_short_is_not_well(shop: Start) -> None:
     running = shop(GOOD, "--for", "1h")
     running.read_until("b: healthy")
@@ -128,7 +120,7 @@ def test_nothing_outlives_a_shop_that_is_killed(shop: Start, gone: Gone) -> None
     pids = [running.pid_of("a"), running.pid_of("b")]
     running.read_until("b: healthy")
     running.process.kill()
-    running.process.wait(20)
+    running.process.wait(60)
     assert all(gone(pid) for pid in pids)
 
 
@@ -138,7 +130,7 @@ def test_a_shop_whose_reader_leaves_ends_its_parts(shop: Start, gone: Gone) -> N
     running.read_until("b: healthy")
     running.process.stdout.close()
     os.kill(pids[1], signal.SIGKILL)
-    running.process.wait(20)
+    running.process.wait(60)
     assert all(gone(pid) for pid in pids)
 
 
