@@ -54,11 +54,12 @@ async def test_a_token_is_kept_until_it_is_about_to_end(
 ) -> None:
     now = [time.time()]
     tokens = ServerTokens(UserTokens(OAuth(Issuer(identity.url)), file, CART), lambda: now[0])
-    first = await tokens.token()
-    assert tokens.ready() == first
-    now[0] += 591
+    first = await tokens.current()
+    now[0] = first.end - 11
+    assert tokens.ready() == first.token
+    now[0] = first.end - 10
     assert tokens.ready() is None
-    assert await tokens.token() != first
+    assert await tokens.token() != first.token
 
 
 async def test_a_token_that_a_server_refused_is_replaced_once(
@@ -66,14 +67,15 @@ async def test_a_token_that_a_server_refused_is_replaced_once(
 ) -> None:
     now = [time.time()]
     tokens = ServerTokens(UserTokens(OAuth(Issuer(identity.url)), file, CART), lambda: now[0])
-    first = await tokens.token()
-    assert not tokens.drop(first)
-    now[0] += 2
-    assert tokens.drop(first)
-    second = await tokens.token()
-    assert second != first
-    now[0] = time.time()
-    assert not tokens.drop(second)
+    first = await tokens.current()
+    now[0] = first.made
+    assert not tokens.drop(first.token)
+    now[0] = first.made + 1
+    assert tokens.drop(first.token)
+    second = await tokens.current()
+    assert second.token != first.token
+    now[0] = second.made
+    assert not tokens.drop(second.token)
 
 
 async def test_what_the_log_in_is_not_for_is_refused(identity: Identity, file: LoginFile) -> None:
