@@ -49,7 +49,9 @@ class Browser:
     """Opens pages and presses buttons."""
 
     def __init__(self) -> None:
-        self._http = httpx.AsyncClient(follow_redirects=True, headers={"Accept": "text/html"})
+        self._http = httpx.AsyncClient(
+            follow_redirects=True, headers={"Accept": "text/html"}, timeout=60
+        )
         self.page: httpx.Response | None = None
 
     async def __aenter__(self) -> Self:

@@ -84,7 +84,7 @@ class Terminal:
 
 async def ended(process: Process) -> Said:
     """Wait for the end of a process."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         out, err = await process.communicate()
     assert process.returncode is not None
     return Said(process.returncode, out.decode(), err.decode())

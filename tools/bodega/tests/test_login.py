@@ -24,7 +24,7 @@ async def test_a_user_logs_in_at_the_real_pages(
 ) -> None:
     process = await terminal.start("login")
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         words = [(await process.stdout.readline()).decode().split() for _ in range(3)]
     assert [each[:-1] for each in words] == [["Open"], ["Code"], ["Or", "open"]]
     uri, user_code, complete = (each[-1] for each in words)

@@ -160,7 +160,7 @@ async def test_a_customer_may_not_change_the_catalogue(alice: Terminal, product:
 async def test_changes_are_events(furnished: Terminal) -> None:
     process = await furnished.start("products", "watch", "--after", "0", "--json")
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         events = [json.loads(await process.stdout.readline()) for _ in range(3)]
         assert [event["stored"]["sku"] for event in events] == ["chair", "t", "l"]
         await furnished.fine("products", "delete", "2")

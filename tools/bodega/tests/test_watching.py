@@ -22,9 +22,9 @@ async def test_a_watch_survives_the_server(
         await operator.fine(*create, "a")
         process = await operator.start("products", "watch", "--after", "0", "--json")
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             assert json.loads(await process.stdout.readline())["stored"]["sku"] == "a"
-    async with shop.product(tmp_path, identity.url, listen=address), asyncio.timeout(30):
+    async with shop.product(tmp_path, identity.url, listen=address), asyncio.timeout(120):
         await operator.fine(*create, "b")
         assert json.loads(await process.stdout.readline())["stored"]["sku"] == "b"
         process.terminate()
