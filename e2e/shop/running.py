@@ -27,7 +27,7 @@ from tools.shop.supervisor import Supervisor
 _PROGRAMS = {"runfiles": from_runfiles, "source": from_source}
 # A part that dies often is back at once, so that a test has its time for something else.
 _TIMING = Timing(backoff=Backoff(first=0.1, cap=1.0))
-PATIENCE = timedelta(seconds=30)
+PATIENCE = timedelta(seconds=120)
 
 # For running_shop's `env`: the workers at ten times their pace, in a small catalogue.
 PRODUCTS_AN_INTERVAL = 200
