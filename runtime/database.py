@@ -87,11 +87,13 @@ async def open_database(
     busy_timeout: float = 5.0,
     max_waiting_writes: int = 4096,
     pool_size: int = 8,
+    pool_timeout: float = 5.0,
 ) -> Database:
     """Open the database that a URL names.
 
     `busy_timeout` (seconds another process may hold SQLite's lock) and `max_waiting_writes` are
-    SQLite's; `pool_size` is PostgreSQL's. A bad URL is a ValueError; no database, Unavailable.
+    SQLite's; `pool_size` and `pool_timeout` (seconds to wait for one of those connections) are
+    PostgreSQL's. A bad URL is a ValueError; no database, Unavailable.
     """
     parsed = parse_url(url)
     with opening():
@@ -102,7 +104,7 @@ async def open_database(
         # asyncpg and SQLAlchemy's asyncio take 13 MB: only those pay who use PostgreSQL.
         from runtime.postgres import PostgresDatabase  # noqa: PLC0415
 
-        return await PostgresDatabase.open(parsed, pool_size=pool_size)
+        return await PostgresDatabase.open(parsed, pool_size=pool_size, pool_timeout=pool_timeout)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from cart.service import Carts
 from cart.servicer import encode
 from cart.store import Store
 from cart.tests.examples import CUP, TEA, Shop, proposal
-from runtime.database import Database, open_database
+from runtime.database import Database
+from runtime.testing.databases import open_patiently
 
 SOON = timedelta(milliseconds=10)
 
@@ -34,7 +35,7 @@ class Replica:
 async def replicas(
     database: Database, database_url: str, shop: Shop
 ) -> AsyncIterator[tuple[Replica, Replica]]:
-    other = await open_database(database_url)
+    other = await open_patiently(database_url)
     both = Replica(Store(database), shop), Replica(Store(other), shop)
     yield both
     for each in both:

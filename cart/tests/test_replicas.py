@@ -15,8 +15,9 @@ from cart.service import Carts
 from cart.store import Store
 from cart.tests.examples import CUP, POT, TEA, Shop, proposal
 from cart.validation import MAX_QUANTITY
-from runtime.database import Database, open_database
+from runtime.database import Database
 from runtime.errors import AlreadyExists, NotFound
+from runtime.testing.databases import open_patiently
 
 WRITERS = 50
 COLORS = ("", "red", "green", "blue")
@@ -36,7 +37,7 @@ def unpack(message: bytes) -> list[Line]:
 @pytest.fixture
 async def replicas(database: Database, database_url: str, shop: Shop) -> AsyncIterator[Replicas]:
     """Open the database that `database` has opened once more."""
-    other = await open_database(database_url)
+    other = await open_patiently(database_url)
     first, second = (Carts(Store(each), shop, CartHub(), pack) for each in (database, other))
     yield first, second
     await other.close()

@@ -8,14 +8,15 @@ import pytest
 from discount.model import FixedAmounts, Percentage, State
 from discount.store import Store
 from discount.tests.examples import HOUR, NOW, draft
-from runtime.database import Database, open_database
+from runtime.database import Database
 from runtime.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
+from runtime.testing.databases import open_patiently
 
 
 @pytest.fixture
 async def other(database: Database, database_url: str) -> AsyncIterator[Store]:
     """A second server's store over the same database."""
-    opened = await open_database(database_url)
+    opened = await open_patiently(database_url)
     yield Store(opened)
     await opened.close()
 

@@ -17,7 +17,14 @@ from runtime.database import Database, open_database, parse_url
 from runtime.migrate import upgrade
 from runtime.testing.postgres_server import PostgresServer
 
+# A test of many callers is about what they come to, however long that takes a busy machine.
+_PATIENCE_SECONDS = 60.0
 _URL_FIXTURES = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}
+
+
+async def open_patiently(url: str) -> Database:
+    """Open a database whose lock, or a connection to it, may be waited for as long as it takes."""
+    return await open_database(url, busy_timeout=_PATIENCE_SECONDS, pool_timeout=_PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +116,6 @@ async def database(
     """Open a database of either kind, closed after the test."""
     if migrations is not None:
         await migrated.fill(database_url, migrations)
-    opened = await open_database(database_url)
+    opened = await open_patiently(database_url)
     yield opened
     await opened.close()
