@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,7 +95,9 @@ async def calling_as(address: str, issuer: LoopbackIssuer) -> AsyncIterator[As]:
 
         def call(subject: str, *scopes: str) -> Stub:
             token = issuer.token(AUDIENCE, *(scopes or ("carts",)), subject=subject)
-            channel = connect(address, SERVICE, tokens=OneToken(token))
+            channel = connect(
+                address, SERVICE, tokens=OneToken(token), timeout=timedelta(minutes=1)
+            )
             stack.push_async_callback(channel.close)
             return cart_pb2_grpc.CartServiceStub(channel)
 

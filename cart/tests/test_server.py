@@ -5,6 +5,7 @@ import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,7 @@ async def running(
     tokens = OneToken(issuer.token("urn:bodega:cart", "carts", subject="ann"))
     async with (
         serving(MODULE, *flags, home=home) as (process, address),
-        connect(address, tokens=tokens) as channel,
+        connect(address, tokens=tokens, timeout=timedelta(minutes=1)) as channel,
     ):
         yield process, cart_pb2_grpc.CartServiceStub(channel)
 

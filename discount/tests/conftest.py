@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from grpc import aio
@@ -67,7 +68,8 @@ async def address(
 @pytest.fixture
 async def channel(address: str, issuer: LoopbackIssuer) -> AsyncIterator[aio.Channel]:
     tokens = OneToken(issuer.token(AUDIENCE, *SCOPES))
-    async with connect(address, SERVICE, tokens=tokens) as opened:
+    patient = timedelta(minutes=1)
+    async with connect(address, SERVICE, tokens=tokens, timeout=patient) as opened:
         yield opened
 
 

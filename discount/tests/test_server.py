@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,8 @@ async def running(
         async with asyncio.timeout(60):
             while (line := json.loads(await process.stderr.readline()))["event"] != "serving":
                 continue
-        async with connect(line["address"], SERVICE, tokens=tokens) as channel:
+        patient = timedelta(minutes=1)
+        async with connect(line["address"], SERVICE, tokens=tokens, timeout=patient) as channel:
             yield process, discount_pb2_grpc.DiscountServiceStub(channel)
     finally:
         if process.returncode is None:
