@@ -44,9 +44,9 @@ def test_a_fresh_shop_runs_well(real_shop: Start, tmp_path: Path) -> None:
 
 
 def test_the_catalogue_is_kept_from_run_to_run(real_shop: Start) -> None:
-    assert real_shop("--for", "5s").end()[0] == 0
-    code, out, err = real_shop("--for", "5s").end()
-    assert code == 0, out + err
+    for _ in range(2):
+        code, out, err = real_shop("--for", "5s").end()
+        assert code == 0, out + err
     assert " 0 inserted" in out
     assert "product: 100 products" in out
 
