@@ -12,7 +12,9 @@ from runtime.errors import Unavailable
 from runtime.logs import get_logger
 from runtime.status_details import retry_delay
 
-TIMEOUT_SECONDS = 2.0
+# Less than the 5 s that a channel gives our own callers, so that they hear who is away; and more
+# than a service stalls for where its machine is busy.
+TIMEOUT_SECONDS = 4.0
 RETRY_AFTER = timedelta(seconds=1)
 # However long a service asks to be left alone, so soon it is asked again.
 LONGEST_WAIT = timedelta(seconds=10)

@@ -293,7 +293,7 @@ async def test_whatever_is_asked_has_a_deadline(
     assert 0 < watching < 605  # the wire rounds up
     # Above what a channel would give a call without one, which is 5 s.
     assert all(seconds is not None and 5 < seconds < deadline + 1 for seconds in left.values())
-    assert TIMEOUT_SECONDS <= 2
+    assert TIMEOUT_SECONDS < 5
 
 
 async def test_who_gives_up_takes_the_answer_from_nobody(
