@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cart.tests.examples import Stub
 
 pytest_plugins = [
+    "cart.tests.neighbours",
     "runtime.testing.databases",
     "runtime.testing.rpc",
     "runtime.testing.tokens",

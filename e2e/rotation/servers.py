@@ -1,14 +1,11 @@
 """The real servers as processes: who issues the tokens, and who wants them."""
 
-import asyncio
-import json
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from e2e.rotation.balancer import Balancer
-from runtime.testing.server_process import serving
+from runtime.testing.server_process import serving, untroubled
 
 CLIENT = "product-worker"
 
@@ -30,7 +27,7 @@ async def identity(home: Path, database: str, *, replicas: int) -> AsyncIterator
         for _ in range(replicas):
             server = serving("identity.server", *flags, home=home)
             process, address = await stack.enter_async_context(server)
-            await stack.enter_async_context(_untroubled(process))
+            await stack.enter_async_context(untroubled(process))
             balancer.add(address)
         yield issuer
 
@@ -41,26 +38,6 @@ async def product(home: Path, issuer: str, engine: str) -> AsyncIterator[str]:
     flags = ("--issuer", issuer, "--engine", engine)
     async with (
         serving("product.server", *flags, home=home) as (process, address),
-        _untroubled(process),
+        untroubled(process),
     ):
         yield address
-
-
-@asynccontextmanager
-async def _untroubled(process: Process) -> AsyncIterator[None]:
-    """Read the log while the block runs: whatever is a warning, or worse, fails the test."""
-    troubles: list[bytes] = []
-    reading = asyncio.create_task(_read(process, troubles))
-    try:
-        yield
-    finally:
-        reading.cancel()
-        with suppress(asyncio.CancelledError):
-            await reading
-    assert troubles == []
-
-
-async def _read(process: Process, troubles: list[bytes]) -> None:
-    assert process.stderr is not None
-    async for line in process.stderr:
-        troubles += [] if json.loads(line)["level"] in {"debug", "info"} else [line]

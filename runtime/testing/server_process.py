@@ -6,7 +6,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 ANY_PORT = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
@@ -45,6 +45,26 @@ async def serving(module: str, *flags: str, home: Path) -> AsyncIterator[tuple[P
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+@asynccontextmanager
+async def untroubled(process: Process) -> AsyncIterator[None]:
+    """Read the log while the block runs: whatever is a warning, or worse, fails the test."""
+    troubles: list[bytes] = []
+    reading = asyncio.create_task(_read_log(process, troubles))
+    try:
+        yield
+    finally:
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+    assert troubles == []
+
+
+async def _read_log(process: Process, troubles: list[bytes]) -> None:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        troubles += [] if json.loads(line)["level"] in {"debug", "info"} else [line]
 
 
 async def ended(module: str, *flags: str, home: Path) -> tuple[int | None, str, str]:
