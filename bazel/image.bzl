@@ -102,7 +102,9 @@ def _sort_into_layers(ctx, binary):
     launcher = binary[DefaultInfo].files_to_run.executable
     for file in binary[DefaultInfo].default_runfiles.files.to_list():
         layer, path = _place(file, roots)
-        if layer and file != launcher:
+
+        # An image compiles what it keeps.
+        if layer and file != launcher and file.extension != "pyc":
             layers[layer].append((path, file))
     if ctx.attr.module.replace(".", "/") + ".py" not in [path for path, _ in layers["application"]]:
         fail("module %s is not among the sources of %s" % (ctx.attr.module, binary.label))

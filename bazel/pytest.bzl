@@ -3,6 +3,7 @@
 load("@pip//:requirements.bzl", "requirement")
 load("@rules_python//python:defs.bzl", "py_test")
 load("@toolchain//:tools.bzl", "TOOLS")
+load("//bazel:python.bzl", "bytecode")
 
 # Environment variables that tell a test where a tool is; a folder where the tool wants its kin.
 _TOOL_ENV = {
@@ -35,18 +36,24 @@ def pytest_test(name, srcs, deps = [], data = [], args = [], env = {}, tags = []
     kwargs.setdefault("visibility", ["//:__pkg__"])  # for //:mypy
     tests = [src for src in srcs if src.rpartition("/")[2].startswith("test_")]
     tools = {variable: _TOOL_ENV[variable] for variable in ["POSTGRES_BIN"] + toolchain_env}
+    deps = deps + [
+        requirement("hypothesis"),
+        requirement("pytest"),
+        requirement("pytest-asyncio"),
+    ]
+    bytecode(
+        name = name + "_bytecode",
+        testonly = True,
+        deps = deps,
+    )
     py_test(
         name = name,
         srcs = srcs + ["//bazel:pytest_main.py"],
         args = args + ["$(rootpath %s)" % test for test in tests],
-        data = data + ["//:pyproject.toml", "@toolchain//:identity"],
+        data = data + [":%s_bytecode" % name, "//:pyproject.toml", "@toolchain//:identity"],
         env = tools | env,
         main = "//bazel:pytest_main.py",
         tags = tags if "integration" in tags else tags + ["unit"],
-        deps = deps + [
-            requirement("hypothesis"),
-            requirement("pytest"),
-            requirement("pytest-asyncio"),
-        ],
+        deps = deps,
         **kwargs
     )

@@ -47,9 +47,6 @@ def main() -> int:
     """Run the tests named on the command line; a target or a shard may be empty, but not both."""
     env = os.environ
     env["HOME"] = env["TEST_TMPDIR"]
-    # The sources are read-only here, and without bytecode: else each program that a test starts
-    # would compile all that it imports once more, which takes it longer than all the rest.
-    env["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = f"{env['TEST_TMPDIR']}/bytecode"
     plugins = shard(env)
     code = pytest.main([*arguments(env), *sys.argv[1:]], plugins)
     nothing_left = code == pytest.ExitCode.NO_TESTS_COLLECTED

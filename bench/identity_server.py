@@ -64,8 +64,8 @@ class IdentityServer:
 async def identity_server(folder: Path) -> AsyncIterator[IdentityServer]:
     """Run `identity.server` with the shop's clients, its database in the folder.
 
-    It is started a second time, as an installed server mostly is: its database and its bytecode
-    are there already. To compile, and to migrate, each takes memory that is not given back.
+    It is started a second time, as an installed server mostly is: its database is there already.
+    To migrate takes memory that is not given back.
     """
     metrics = f"127.0.0.1:{free_port()}"
     flags = (
@@ -73,10 +73,9 @@ async def identity_server(folder: Path) -> AsyncIterator[IdentityServer]:
         *("--database", f"sqlite:///{folder}/identity.db", "--data", str(folder)),
         *_NO_LIMITS,
     )
-    bytecode = folder / "bytecode"
-    async with listening("identity.server", *flags, bytecode=bytecode):
+    async with listening("identity.server", *flags):
         pass
-    async with listening("identity.server", *flags, bytecode=bytecode) as process:
+    async with listening("identity.server", *flags) as process:
         secret = (folder / "clients" / f"{CLIENT}.secret").read_text().strip()
         encoded = b64encode(f"{CLIENT}:{secret}".encode()).decode()
         yield IdentityServer(process, metrics, f"Basic {encoded}")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.benchmark import WrongResultError
-from bench.bytecode import keeping_bytecode
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -53,17 +52,12 @@ class Process:
 
 
 @asynccontextmanager
-async def listening(
-    module: str, *flags: str, bytecode: Path | None = None
-) -> AsyncIterator[Process]:
+async def listening(module: str, *flags: str) -> AsyncIterator[Process]:
     """Run a module that logs {"event": "serving", "address": …}; end it with SIGTERM.
 
-    `bytecode` is a folder to keep it in, for a server that starts as an installed one does.
     Raises WrongResultError where it ends before it serves, or not as it should.
     """
     command, environment = program(module)
-    if bytecode is not None:
-        environment = keeping_bytecode(environment, bytecode)
     # A session of its own: Ctrl-C is for the benchmark, which then stops its servers.
     process = await asyncio.create_subprocess_exec(
         *command,

@@ -8,7 +8,6 @@ from pathlib import Path
 from google.protobuf.descriptor import ServiceDescriptor
 
 from bench.benchmark import WrongResultError
-from bench.bytecode import keeping_bytecode
 from bench.process import Process, program
 from bench.served import TIMEOUT
 from runtime.auth.issuer import Issuer
@@ -24,7 +23,6 @@ from tools.shop.status import Status
 from tools.shop.supervisor import Supervisor
 
 START_SECONDS = 60
-BYTECODE = "bytecode"
 
 
 class Shop:
@@ -67,16 +65,13 @@ class Shop:
 async def running_shop(
     folder: Path, parts: Sequence[Part] = PARTS, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[Shop]:
-    """Run the parts on free ports; `env` is for all of them.
-
-    Their data is in the folder, and so is their bytecode, in its folder BYTECODE.
-    """
+    """Run the parts on free ports, with their data in the folder; `env` is for all of them."""
     addresses = choose(parts, "auto", {})
     try:
         with locked(folder) as data:
             supervisor = Supervisor(
                 parts,
-                programs=lambda part: _program(part, data / BYTECODE, env or {}),
+                programs=lambda part: _program(part, env or {}),
                 addresses=addresses,
                 data=data,
                 cwd=data,
@@ -94,9 +89,9 @@ async def running_shop(
         raise
 
 
-def _program(part: Part, bytecode: Path, env: Mapping[str, str]) -> Program:
+def _program(part: Part, env: Mapping[str, str]) -> Program:
     command, environment = program(part.binary.replace("/", "."))
-    return Program(command, {**keeping_bytecode(environment, bytecode), **env})
+    return Program(command, {**environment, **env})
 
 
 async def _healthy(statuses: Iterable[Status]) -> None:

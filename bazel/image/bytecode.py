@@ -1,10 +1,10 @@
 """Bytecode for a tree's Python files, so that a container starts without compiling any."""
 
-import py_compile
 import sys
 import tempfile
 from pathlib import Path, PurePosixPath
 
+from bazel.bytecode import compile_file
 from bazel.image.layer import Entry, File, Tree
 
 
@@ -14,16 +14,10 @@ def cache_path(path: PurePosixPath) -> PurePosixPath:
 
 
 def compiled(source: bytes, path: PurePosixPath, folder: Path) -> bytes:
-    """Return the .pyc of a source that will stand at /PATH, and that nobody will change there."""
+    """Return the .pyc of a source that will stand at /PATH."""
     written, result = folder / "source.py", folder / "source.pyc"
     written.write_bytes(source)
-    py_compile.compile(
-        str(written),
-        str(result),
-        dfile=f"/{path}",
-        doraise=True,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
+    compile_file(written, f"/{path}", result)
     return result.read_bytes()
 
 

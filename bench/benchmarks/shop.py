@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.benchmark import Options
-from bench.bytecode import lend_standard_library
 from bench.measure import MB, Figure, Run, Series, Target, in_turns
-from bench.shop import BYTECODE, Shop, running_shop
+from bench.shop import Shop, running_shop
 
 MOST_STARTS = 3
 # Until what comes after a start is over: first tokens, watches, the first work of the workers.
@@ -43,10 +42,7 @@ async def run(options: Options) -> Sequence[Figure]:
     await _start(again)
 
     async def first() -> Start:
-        folder = options.folder / f"first-{next(numbers)}"
-        # Python has its own bytecode after a build; nothing else has.
-        lend_standard_library(folder / BYTECODE)
-        return await _start(folder)
+        return await _start(options.folder / f"first-{next(numbers)}")
 
     runs: dict[str, Run[Start]] = {"first": first, "again": partial(_start, again)}
     starts = await in_turns(runs, min(options.rounds, MOST_STARTS), options.report)
