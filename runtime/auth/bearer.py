@@ -97,8 +97,8 @@ class BearerGuard:
         try:
             key = await self._verifier.key_of(token)
             seen = self._tokens.get(header)
-            if seen is not None and seen.key == key and self._now() < seen.until:
-                return seen
+            if seen is not None and seen.key == key:
+                return _unexpired(seen, self._now())
             found = self._verifier.verify(token, key)
         except TokenExpiredError as error:
             raise _refusal(f"the token was refused: {error}", "TOKEN_EXPIRED") from error
@@ -115,6 +115,12 @@ class BearerGuard:
             raise _refusal("the token is bound to a key: it is no bearer token", "TOKEN_BOUND")
         self._tokens.remember(header, found)
         return found
+
+
+def _unexpired(seen: Verified, now: float) -> Verified:
+    if now >= seen.until:
+        raise TokenExpiredError("it has expired")
+    return seen
 
 
 def _authorization(context: Context) -> str | bytes | None:
