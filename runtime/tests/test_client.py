@@ -24,7 +24,7 @@ from runtime.server import Server
 from runtime.settings import ServerSettings
 from runtime.testing.echo import KINDS, Echo, EchoStub, add_echo, echo_service
 from runtime.testing.rpc import ServeEcho
-from runtime.testing.waiting import eventually
+from runtime.testing.waiting import PATIENCE, eventually
 
 IDEMPOTENT = dict.fromkeys(KINDS, MethodOptions.IDEMPOTENT)
 
@@ -126,42 +126,41 @@ async def test_every_call_has_a_deadline(server_settings: ServerSettings) -> Non
     server.add(add_echo, Asking(echo), echo)
     async with server.running() as address:
         channel = connect(
-            address, echo, timeout=timedelta(seconds=3), stream_timeout=timedelta(seconds=60)
+            address, echo, timeout=timedelta(hours=1), stream_timeout=timedelta(hours=2)
         )
         stub = EchoStub(channel, echo)
-        assert 2 < float((await stub.call("Say", ""))[0]) < 3.1
-        assert 50 < float((await stub.call("Count", ""))[0]) < 60.1
-        assert 9 < float((await stub.call("Say", "", timeout=10))[0]) < 10.1
+        assert hours_left(await stub.call("Say", "")) == 1
+        assert hours_left(await stub.call("Count", "")) == 2
+        assert hours_left(await stub.call("Say", "", timeout=3 * 3600)) == 3
         await channel.close()
 
 
+def hours_left(answer: list[str]) -> int:
+    return round(float(answer[0]) / 3600)
+
+
 async def test_an_onward_call_ends_before_its_own_caller_gives_up(serve_echo: ServeEcho) -> None:
-    lefts: list[tuple[float, float]] = []
-
-    class Asking(Echo):
-        async def say(self, _request: StringValue, _context: Context) -> StringValue:
-            call = current_call.get()
-            assert call is not None
-            left = call.time_remaining()
-            assert left is not None
-            return StringValue(value=str(left))
-
-    inner = await serve_echo(Asking(echo_service()))
+    lefts: list[tuple[float, float, float]] = []
 
     class Forwarding(Echo):
         async def say(self, request: StringValue, _context: Context) -> StringValue:
             call = current_call.get()
             assert call is not None
-            left = call.time_remaining()
-            assert left is not None
-            answer = (await inner.call("Say", request.value, timeout=100))[0]
-            lefts.append((left, float(answer)))
-            return request
+            before = call.time_remaining()
+            onward = inner.begin("Say", request.value, timeout=1000)
+            theirs = onward.time_remaining()
+            after = call.time_remaining()
+            assert before is not None
+            assert after is not None
+            lefts.append((before, theirs, after))
+            return StringValue(value=await onward)
 
+    inner = await serve_echo(Echo(echo_service()))
     outer = await serve_echo(Forwarding(echo_service()))
-    await outer.call("Say", "a", timeout=4)
-    ((ours, theirs),) = lefts
-    assert ours - 0.5 < theirs < ours - 0.03
+    assert await outer.call("Say", "a", timeout=100) == ["a"]
+    # Looked at between two looks at ours, which may be as far apart as the machine likes.
+    ((before, theirs, after),) = lefts
+    assert after - 0.5 < theirs < before - 0.03
 
 
 def test_a_deadline_that_has_nearly_passed_is_not_made_longer() -> None:
@@ -248,7 +247,8 @@ async def test_a_deadline_that_passes_early_is_no_cancellation(
             seen[error.code().name] += 1
         else:
             seen["OK"] += 1
-    assert set(seen) == {"OK", "DEADLINE_EXCEEDED"}
+    # Where a call takes longer than the longest of these deadlines, none ends well.
+    assert seen.keys() - {"OK"} == {"DEADLINE_EXCEEDED"}
     assert handled(echo, kind) == seen
 
 
@@ -290,7 +290,7 @@ async def test_a_server_that_comes_back_is_found_again(server_settings: ServerSe
     first = Server(server_settings)
     first.add(add_echo, echo, echo.service)
     async with first.running() as address:
-        channel = connect(address, echo.service)
+        channel = connect(address, echo.service, timeout=PATIENCE)
         stub = EchoStub(channel, echo.service)
         await stub.call("Say", "a")
     with pytest.raises(aio.AioRpcError) as caught:
