@@ -11,8 +11,10 @@ from product.model import Proposal
 from product.service import FROM_NOW_ON, Catalogue
 from product.store import Store
 from product.tests.examples import pack
-from runtime.database import Database, open_database
+from runtime.database import Database
 from runtime.money import Money
+from runtime.testing.databases import open_patiently
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 TEA = Proposal("TEA", "Tea", "", Money("EUR", 250), 1)
 
@@ -20,7 +22,7 @@ TEA = Proposal("TEA", "Tea", "", Money("EUR", 250), 1)
 @pytest.fixture
 async def other(database: Database, database_url: str) -> AsyncIterator[Store]:
     """Open the database that `database` has opened once more."""
-    opened = await open_database(database_url)
+    opened = await open_patiently(database_url)
     yield Store(opened, pack)
     await opened.close()
 
@@ -30,7 +32,7 @@ async def test_a_watcher_sees_what_another_replica_commits(store: Store, other: 
     following = asyncio.create_task(hub.follow(other.revision, timedelta(milliseconds=10)))
     watching = Catalogue(other, hub).watch(FROM_NOW_ON)
     assert (await anext(watching)).changes == []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         product = await Catalogue(store, ChangeHub()).create(TEA, "")
         seen = await anext(watching)
     assert [each.message for each in seen.changes] == [pack(product)]

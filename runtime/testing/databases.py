@@ -16,15 +16,9 @@ import pytest
 from runtime.database import Database, open_database, parse_url
 from runtime.migrate import upgrade
 from runtime.testing.postgres_server import PostgresServer
+from runtime.testing.waiting import PATIENCE_SECONDS
 
-# A test of many callers is about what they come to, however long that takes a busy machine.
-_PATIENCE_SECONDS = 60.0
 _URL_FIXTURES = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}
-
-
-async def open_patiently(url: str) -> Database:
-    """Open a database whose lock, or a connection to it, may be waited for as long as it takes."""
-    return await open_database(url, busy_timeout=_PATIENCE_SECONDS, pool_timeout=_PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +101,11 @@ def _copy_file(source: str, target: str) -> None:
 def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Migrated:
     """Fill databases with a schema."""
     return Migrated(request, tmp_path_factory.mktemp("migrated"))
+
+
+async def open_patiently(url: str) -> Database:
+    """Open a database whose locks and connections are waited for, however busy the machine."""
+    return await open_database(url, busy_timeout=PATIENCE_SECONDS, pool_timeout=PATIENCE_SECONDS)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 from runtime import group_commit
 from runtime.database import Database, open_database, parse_url
 from runtime.errors import ResourceExhausted, Unavailable
+from runtime.testing.databases import open_patiently
 from runtime.tests.things import add, count, create, names
 
 MIB = 2**20
@@ -118,7 +119,7 @@ async def test_writes_that_wait_share_a_transaction_that_is_short(
 
 
 async def test_a_lock_held_elsewhere_is_waited_for(sqlite_url: str, path: Path) -> None:
-    database = await create(await open_database(sqlite_url, busy_timeout=30))
+    database = await create(await open_patiently(sqlite_url))
     with locked(path) as other:
         write = asyncio.create_task(database.write(partial(add, names=["a"])))
         await asyncio.wait([write], timeout=0.1)
@@ -335,7 +336,7 @@ async def test_a_process_killed_loses_nothing_it_acknowledged(sqlite_url: str, p
 
 
 async def test_two_processes_may_write_to_one_file(sqlite_url: str) -> None:
-    database = await create(await open_database(sqlite_url))
+    database = await create(await open_patiently(sqlite_url))
     with writer(sqlite_url, "a", "20") as one, writer(sqlite_url, "b", "20") as two:
         await asyncio.gather(*(database.write(partial(add, names=[f"{n}"])) for n in range(100)))
         written = [*output(one), *output(two)]

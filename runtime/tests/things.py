@@ -7,6 +7,7 @@ from threading import Thread
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, func, insert, select
 
 from runtime.database import Database, open_database
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 METADATA = MetaData()
 THINGS = Table(
@@ -40,7 +41,7 @@ def write_from_another_loop(url: str, work: Callable[[Connection], object]) -> N
     """Write as another process would, while this thread waits."""
 
     async def write() -> None:
-        database = await open_database(url)
+        database = await open_database(url, busy_timeout=PATIENCE_SECONDS)
         await database.write(work)
         await database.close()
 

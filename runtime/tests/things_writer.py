@@ -6,13 +6,14 @@ from functools import partial
 from itertools import count, islice
 
 from runtime.database import open_database
+from runtime.testing.waiting import PATIENCE_SECONDS
 from runtime.tests.things import add
 
 WRITERS = 16
 
 
 async def main(url: str, prefix: str, each: int | None) -> None:
-    database = await open_database(url)
+    database = await open_database(url, busy_timeout=PATIENCE_SECONDS)
 
     async def write(writer: int) -> None:
         for number in islice(count(), each):
