@@ -18,6 +18,7 @@ from runtime.server import Server
 from runtime.settings import ServerSettings
 from runtime.testing.issuer import AUDIENCE, LoopbackIssuer
 from runtime.testing.one_token import OneToken
+from runtime.testing.waiting import PATIENCE
 
 pytest_plugins = [
     "runtime.testing.databases",
@@ -83,7 +84,7 @@ def tokens(issuer: LoopbackIssuer) -> OneToken:
 
 @pytest.fixture
 async def channel(address: str, tokens: OneToken) -> AsyncIterator[aio.Channel]:
-    async with connect(address, SERVICE, tokens=tokens) as opened:
+    async with connect(address, SERVICE, timeout=PATIENCE, tokens=tokens) as opened:
         yield opened
 
 

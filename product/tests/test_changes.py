@@ -6,13 +6,14 @@ from structlog.testing import capture_logs
 
 from product.changes import ChangeHub
 from runtime.errors import ResourceExhausted, Unavailable
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 AT_ONCE = timedelta(0)
 
 
 async def test_all_who_wait_hear_of_a_change() -> None:
     hub = ChangeHub()
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         for _ in range(10):
             group.create_task(hub.wait_past(3))
         await asyncio.sleep(0)
@@ -27,7 +28,7 @@ async def test_an_older_revision_wakes_nobody() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     hub.advance(4)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await waiting
 
 
@@ -38,7 +39,7 @@ async def test_what_another_replica_committed_is_found_by_asking() -> None:
         return 7
 
     following = asyncio.create_task(hub.follow(newest, AT_ONCE))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await hub.wait_past(6)
     following.cancel()
 
@@ -61,7 +62,7 @@ async def test_nobody_is_asked_while_nobody_waits_and_an_absence_is_survived() -
     for _ in range(5):
         await asyncio.sleep(0)
     assert asked == 0
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await hub.wait_past(2)
     assert asked == 3
     following.cancel()
@@ -79,7 +80,7 @@ async def test_an_error_nobody_foresaw_is_logged_once_and_survived() -> None:
 
     with capture_logs() as events:
         following = asyncio.create_task(hub.follow(newest, AT_ONCE))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await hub.wait_past(2)
     following.cancel()
     assert [each["log_level"] for each in events] == ["error"]

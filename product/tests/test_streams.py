@@ -11,6 +11,7 @@ import pytest
 from bodega.product.v1 import product_pb2 as pb
 from product.tests.examples import batch, message, money, next_of, stream
 from runtime.testing.failure import Failure
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from product.tests.examples import Stub
@@ -180,7 +181,7 @@ async def test_batches_are_durable_while_the_stream_goes_on(
         yield batch("b", rows(3, 3))
 
     importing = asyncio.ensure_future(stub.ImportProducts(requests()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         seen = await next_of(watched)
     assert len(seen.changes) == 3
     assert not importing.done()
@@ -195,7 +196,7 @@ async def test_a_watcher_sees_the_catalogue_and_then_each_change(
 ) -> None:
     created = await stub.CreateProduct(pb.CreateProductRequest(product=message("A")))
     watched = stub.WatchProducts(pb.WatchProductsRequest(after_revision=0))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         first = await next_of(watched)
         assert [each.stored for each in first.changes] == [created.product]
         assert first.revision == first.changes[0].revision
@@ -211,7 +212,7 @@ async def test_a_watcher_from_now_on_is_told_at_once_where_it_starts(
 ) -> None:
     await fill(stub, 10)
     watched = stub.WatchProducts(pb.WatchProductsRequest(after_revision=-1))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         first = await next_of(watched)
         assert (len(first.changes), first.revision) == (0, 10)
         await stub.CreateProduct(pb.CreateProductRequest(product=message("A")))
@@ -222,14 +223,14 @@ async def test_a_watcher_from_now_on_is_told_at_once_where_it_starts(
 async def test_a_watcher_resumes_and_misses_nothing(stub: Stub) -> None:
     await fill(stub, 450)
     watched = stub.WatchProducts(pb.WatchProductsRequest(after_revision=0))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         first = await next_of(watched)
     watched.cancel()
     assert len(first.changes) == 200
     await stub.DeleteProduct(pb.DeleteProductRequest(id=first.changes[0].stored.id))
     again = stub.WatchProducts(pb.WatchProductsRequest(after_revision=first.revision))
     changes: list[pb.ProductChange] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(changes) < 251:
             changes += (await next_of(again)).changes
     again.cancel()
@@ -249,7 +250,7 @@ async def test_many_watchers_all_see_each_change_in_order(stub: Stub) -> None:
                 return seen
         raise AssertionError
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         watching = [asyncio.create_task(watch()) for _ in range(8)]
         for number in range(20):
             product = message(f"S{number:02}")
@@ -269,7 +270,7 @@ async def test_a_watcher_that_stopped_reading_holds_up_nobody(
         await stub.ImportProducts(stream(batch(f"{name}{number}", rows_sent)))
     seen: dict[str, str] = {}
     reached = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while reached < 2000:
             part = await next_of(slow)
             seen |= {each.stored.sku: each.stored.name for each in part.changes}

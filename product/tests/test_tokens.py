@@ -18,6 +18,7 @@ from runtime.policy import policy_of
 from runtime.settings import load
 from runtime.testing.failure import Failure
 from runtime.testing.issuer import AUDIENCE, LoopbackIssuer
+from runtime.testing.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from product.tests.examples import Stub
@@ -45,7 +46,7 @@ WRITE: dict[str, Write] = {
 @pytest.fixture
 async def stranger(address: str) -> AsyncIterator[Stub]:
     """A client without a token."""
-    async with connect(address, SERVICE) as channel:
+    async with connect(address, SERVICE, timeout=PATIENCE) as channel:
         yield product_pb2_grpc.ProductServiceStub(channel)
 
 

@@ -14,6 +14,7 @@ from runtime.middleware import Middleware
 from runtime.server import Server
 from runtime.settings import ServerSettings
 from runtime.testing.echo import Echo, EchoStub, add_echo
+from runtime.testing.waiting import PATIENCE
 from runtime.tracing import TraceSource
 
 type Serve = Callable[..., Awaitable[Channel]]
@@ -29,7 +30,9 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture
 def server_settings(engine: Engine) -> ServerSettings:
     """Return settings for a server on a free port of this machine."""
-    return ServerSettings.model_validate({"listen": "127.0.0.1:0", "engine": engine, "grace": "5s"})
+    return ServerSettings.model_validate(
+        {"listen": "127.0.0.1:0", "engine": engine, "grace": PATIENCE}
+    )
 
 
 @pytest.fixture
@@ -53,7 +56,9 @@ async def serve(server_settings: ServerSettings) -> AsyncIterator[Serve]:
             server = Server(server_settings, middleware=middleware, health=health)
             server.add(adder, servicer, service)
             address = await stack.enter_async_context(server.running())
-            channel = connect(address, service, options=client_options, traces=traces)
+            channel = connect(
+                address, service, timeout=PATIENCE, options=client_options, traces=traces
+            )
             return await stack.enter_async_context(channel)
 
         yield start

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from runtime.testing.waiting import PATIENCE_SECONDS
+
 ANY_PORT = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
-_SECONDS = 60
 
 
 async def start(module: str, *flags: str, home: Path) -> Process:
@@ -27,7 +28,7 @@ async def start(module: str, *flags: str, home: Path) -> Process:
 async def event(process: Process, name: str) -> dict[str, str]:
     """Return the next line of the log with this event."""
     assert process.stderr is not None
-    async with asyncio.timeout(_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while line := await process.stderr.readline():
             found: dict[str, str] = json.loads(line)
             if found["event"] == name:
@@ -70,6 +71,6 @@ async def _read_log(process: Process, troubles: list[bytes]) -> None:
 async def ended(module: str, *flags: str, home: Path) -> tuple[int | None, str, str]:
     """Return the exit code of a server that ends by itself, and what it wrote."""
     process = await start(module, *flags, home=home)
-    async with asyncio.timeout(_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()

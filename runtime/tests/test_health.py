@@ -15,6 +15,7 @@ from runtime.health import Health
 from runtime.health_servicer import HealthServicer
 from runtime.testing.echo import Echo, add_echo, echo_service
 from runtime.testing.rpc import Serve
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -37,7 +38,8 @@ class Part:
 
 
 async def watch(stub: Any, service: str) -> Any:
-    return stub.Watch(health_pb2.HealthCheckRequest(service=service), timeout=10)
+    request = health_pb2.HealthCheckRequest(service=service)
+    return stub.Watch(request, timeout=PATIENCE_SECONDS)
 
 
 async def test_the_whole_is_as_healthy_as_its_parts(serve: Serve) -> None:

@@ -28,7 +28,7 @@ from runtime.server import Server
 from runtime.settings import ServerSettings
 from runtime.testing.echo import Echo, EchoStub, add_echo, echo_service
 from runtime.testing.rpc import Serve, ServeEcho
-from runtime.testing.waiting import eventually
+from runtime.testing.waiting import PATIENCE, PATIENCE_SECONDS, eventually
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -127,7 +127,7 @@ async def test_a_drain_ends_endless_streams_at_once(server_settings: ServerSetti
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert caught.value.details() == "the server is stopping"
         assert gate.watch_ended.is_set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await draining
 
 
@@ -145,7 +145,7 @@ async def test_endless_streams_have_a_share_of_their_own(server_settings: Server
         gate.open.set()
         assert await running == "c"
         watches[0].cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not await is_admitted(stub.begin("Count", "e")):
                 continue
 
@@ -169,7 +169,7 @@ async def test_a_client_that_leaves_an_endless_stream_ends_it(serve_echo: ServeE
     watching = stub.begin("Count", "a")
     assert await watching.read() == "a"
     watching.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await gate.watch_ended.wait()
 
 
@@ -189,9 +189,9 @@ async def test_a_drain_says_not_serving_first(server_settings: ServerSettings) -
     server, gate = gated_server(server_settings)
     running = server.running()
     address = await running.__aenter__()
-    async with connect(address, gate.service) as channel:
+    async with connect(address, gate.service, timeout=PATIENCE) as channel:
         stub = HealthStub(channel)
-        watching = stub.Watch(health_pb2.HealthCheckRequest(), timeout=10)
+        watching = stub.Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE_SECONDS)
         assert (await watching.read()).status == SERVING
         draining = asyncio.create_task(running.__aexit__(None, None, None))
         assert (await watching.read()).status == NOT_SERVING
@@ -210,7 +210,7 @@ class connect_after:  # noqa: N801 (used as a function)
 
     async def __aenter__(self) -> tuple[EchoStub, Any]:
         address = await self._running.__aenter__()
-        self._channel = connect(address, self._echo.service)
+        self._channel = connect(address, self._echo.service, timeout=PATIENCE)
         return EchoStub(self._channel, self._echo.service), self._stop
 
     async def _stop(self) -> None:
@@ -275,7 +275,7 @@ async def test_introspection_can_be_turned_off(server_settings: ServerSettings) 
     closed = server_settings.model_dump() | {"introspection": False}
     async with (
         Server(ServerSettings.model_validate(closed)).running() as address,
-        connect(address) as channel,
+        connect(address, timeout=PATIENCE) as channel,
     ):
         stub = ChannelzStub(channel)
         with pytest.raises(aio.AioRpcError) as caught:
@@ -307,7 +307,7 @@ async def test_auto_serves_tls_where_there_is_a_certificate(tls: TlsFiles) -> No
     server.add(add_echo, echo, echo.service)
     async with (
         server.running() as address,
-        connect(address, echo.service, tls_roots=tls.certificate) as channel,
+        connect(address, echo.service, timeout=PATIENCE, tls_roots=tls.certificate) as channel,
     ):
         assert await EchoStub(channel, echo.service).call("Say", "a") == ["a"]
 
@@ -341,7 +341,7 @@ def test_a_signal_ends_the_process_with_exit_code_0(engine: Engine, number: sign
         assert process.stderr is not None
         assert '"event": "serving"' in process.stderr.readline()
         process.send_signal(number)
-        _, rest = process.communicate(timeout=10)
+        _, rest = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, rest
     events = [json.loads(line)["event"] for line in rest.splitlines()]
     assert events == ["draining", "stopped"]
@@ -351,7 +351,7 @@ def test_a_taken_port_ends_the_process_with_a_message_and_no_traceback(engine: E
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         with start(listen, engine) as process:
-            _, errors = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
     assert f"--listen {listen}: address already in use" in errors
     assert "Traceback" not in errors

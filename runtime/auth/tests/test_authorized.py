@@ -18,6 +18,7 @@ from runtime.settings import ServerSettings
 from runtime.testing.echo import KINDS, EchoStub
 from runtime.testing.issuer import AUDIENCE, TOKENS, LoopbackIssuer
 from runtime.testing.rpc import ServeEcho
+from runtime.testing.waiting import PATIENCE
 from runtime.transport import PlaintextError, check_target, check_url
 
 SEND_ONE = ["Say", "Count"]
@@ -56,7 +57,8 @@ async def stub(
 ) -> AsyncIterator[EchoStub]:
     echo = GuardedEcho()
     plain = await serve_echo(echo, middleware=default_chain(server_settings, guard=guard))
-    async with connect(plain.target, echo.service, tokens=tokens) as channel:
+    target = plain.target
+    async with connect(target, echo.service, timeout=PATIENCE, tokens=tokens) as channel:
         yield EchoStub(channel, echo.service)
 
 

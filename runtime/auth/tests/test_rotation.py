@@ -17,7 +17,7 @@ from runtime.settings import ServerSettings
 from runtime.testing.echo import EchoStub
 from runtime.testing.issuer import AUDIENCE, KEYS, LoopbackIssuer
 from runtime.testing.rpc import ServeEcho
-from runtime.testing.waiting import eventually
+from runtime.testing.waiting import PATIENCE, eventually
 
 SCOPES = frozenset({"echo.write"})
 
@@ -73,7 +73,7 @@ async def test_ten_rotations_under_load_fail_no_call(
         return calls
 
     async with (
-        connect(plain.target, echo.service, tokens=tokens) as channel,
+        connect(plain.target, echo.service, timeout=PATIENCE, tokens=tokens) as channel,
         asyncio.TaskGroup() as group,
     ):
         loads = [group.create_task(load(EchoStub(channel, echo.service))) for _ in range(8)]
