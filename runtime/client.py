@@ -35,6 +35,8 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     # try may take stays at its 20 s (min_reconnect_backoff_ms): a busy machine is slow to greet.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
+    # Whatever its name says: how long an attempt may take, until the server has greeted us.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
     ("grpc.enable_http_proxy", 0),
     ("grpc.service_config_disable_resolution", 1),
 )
