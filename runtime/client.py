@@ -31,8 +31,7 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
-    # A service comes back within seconds; grpc's own 2 minutes are for the wide world. How long one
-    # try may take stays at its 20 s (min_reconnect_backoff_ms): a busy machine is slow to greet.
+    # A service comes back within seconds; grpc's own 2 minutes are for the wide world.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
     # Whatever its name says: how long an attempt may take, until the server has greeted us.

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -284,17 +283,6 @@ def handled(echo: Echo, kind: str) -> dict[str, float]:
         for sample in family.samples
         if (sample.labels["service"], sample.labels["method"]) == (echo.service.full_name, kind)
     }
-
-
-async def test_a_server_that_is_slow_to_greet_is_waited_for() -> None:
-    echo = echo_service()
-    with socket.create_server(("127.0.0.1", 0)) as busy:
-        target = f"127.0.0.1:{busy.getsockname()[1]}"
-        async with connect(target, echo, timeout=PATIENCE) as channel:
-            call = asyncio.ensure_future(EchoStub(channel, echo).begin("Say", "a"))
-            await asyncio.wait([call], timeout=0.5)
-            assert not call.done()
-            call.cancel()
 
 
 async def test_a_server_that_comes_back_is_found_again(server_settings: ServerSettings) -> None:
