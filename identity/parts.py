@@ -1,5 +1,7 @@
 """The server's parts, each made once, and how they hang together."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -64,6 +66,7 @@ class Foundations:
     clients: Clients
     resources: Resources
     clock: Clock = now_micros
+    monotonic: Callable[[], float] = time.monotonic
 
 
 class Parts:
@@ -149,8 +152,8 @@ class Parts:
             tokens=Issuer(self.tokens, scopes),
             proofs=self.proofs,
             authenticators=ClientAuthenticators(base.clients, self.jtis, audiences, base.clock),
-            client_limits=RateLimits(settings.client_rate),
-            address_limits=RateLimits(settings.address_rate),
+            client_limits=RateLimits(settings.client_rate, clock=base.monotonic),
+            address_limits=RateLimits(settings.address_rate, clock=base.monotonic),
             grant_lifetime=micros(settings.grant_lifetime),
             clock=base.clock,
         )

@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -314,7 +314,11 @@ async def register(clients: Clients) -> None:
 
 
 async def make_parts(
-    database: Database, data: Path, clock: Clock = now_micros, **settings: Any
+    database: Database,
+    data: Path,
+    clock: Clock = now_micros,
+    monotonic: Callable[[], float] = time.monotonic,
+    **settings: Any,
 ) -> Parts:
     read = settings_for(data, **settings)
     cipher = KeyCipher([b"k" * 32])
@@ -331,6 +335,7 @@ async def make_parts(
             clients=Clients(database),
             resources=RESOURCES,
             clock=clock,
+            monotonic=monotonic,
         )
     )
 
@@ -363,10 +368,14 @@ def _sessions(database: Database, clock: Clock = now_micros) -> Sessions:
 
 @asynccontextmanager
 async def provider_on(
-    database: Database, data: Path, clock: Clock = now_micros, **settings: Any
+    database: Database,
+    data: Path,
+    clock: Clock = now_micros,
+    monotonic: Callable[[], float] = time.monotonic,
+    **settings: Any,
 ) -> AsyncIterator[Provider]:
     """Serve on a migrated, empty database."""
-    parts = await make_parts(database, data, clock, **settings)
+    parts = await make_parts(database, data, clock, monotonic, **settings)
     await register(parts.base.clients)
     user, session = await new_user(database)
     async with serving(parts, user, session) as provider:

@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -115,10 +116,14 @@ def request(client: str = "web", **parameters: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def shop_on(
-    database: Database, data: Path, clock: HandClock, **settings: Any
+    database: Database,
+    data: Path,
+    clock: HandClock,
+    monotonic: Callable[[], float] = time.monotonic,
+    **settings: Any,
 ) -> AsyncIterator[Shop]:
     """Serve on a migrated, empty database."""
-    parts = await _parts(database, data, clock, settings)
+    parts = await _parts(database, data, clock, monotonic, settings)
     users = parts.users = Users(database, cheap_passwords(), clock=clock)
     alice = await users.create(NewUser(username="alice", name="Alice <A>"), PASSWORD)
     bob = await users.create(NewUser(username="bob"), PASSWORD)
@@ -138,7 +143,11 @@ async def shop_on(
 
 
 async def _parts(
-    database: Database, data: Path, clock: HandClock, settings: dict[str, Any]
+    database: Database,
+    data: Path,
+    clock: HandClock,
+    monotonic: Callable[[], float],
+    settings: dict[str, Any],
 ) -> Parts:
     read = IdentitySettings.model_validate(
         {"data": data, "database": "sqlite:///unused", "issuer": ISSUER, **settings}
@@ -161,5 +170,6 @@ async def _parts(
         clients=clients,
         resources=_RESOURCES,
         clock=clock,
+        monotonic=monotonic,
     )
     return Parts(foundations)

@@ -20,6 +20,7 @@ from identity.tests.provider import (
     challenges,
     provider_on,
 )
+from identity.tests.times import stopped
 from runtime.database import Database
 
 
@@ -163,7 +164,7 @@ async def test_a_wrong_assertion_is_an_invalid_client(provider: Provider) -> Non
 async def test_a_client_that_asks_too_often_is_told_to_wait(
     database: Database, tmp_path: Path
 ) -> None:
-    async with provider_on(database, tmp_path, client_rate=1) as provider:
+    async with provider_on(database, tmp_path, monotonic=stopped, client_rate=1) as provider:
         assert (await ask(provider, basic("service", SECRET))).status_code == 200
         response = await ask(provider, basic("service", SECRET))
         assert response.status_code == 429
@@ -172,7 +173,7 @@ async def test_a_client_that_asks_too_often_is_told_to_wait(
 
 
 async def test_an_address_that_guesses_is_told_to_wait(database: Database, tmp_path: Path) -> None:
-    async with provider_on(database, tmp_path, address_rate=1) as provider:
+    async with provider_on(database, tmp_path, monotonic=stopped, address_rate=1) as provider:
         assert (await ask(provider, basic("service", "wrong"))).status_code == 401
         assert (await ask(provider, basic("service", "wrong"))).status_code == 429
         assert (await ask(provider, basic("service", SECRET))).status_code == 200

@@ -5,7 +5,7 @@ import pytest
 
 from identity.tests.browsing import Markup, Page
 from identity.tests.shop import BYE, Shop, request, shop_on
-from identity.tests.times import HandClock
+from identity.tests.times import HandClock, stopped
 from identity.web import assets
 from runtime.database import Database
 
@@ -155,7 +155,7 @@ async def test_an_error_is_a_page_for_people_and_none_for_programs(shop: Shop) -
 async def test_too_many_requests_of_one_address_get_a_page(
     database: Database, tmp_path: Path, clock: HandClock
 ) -> None:
-    async with shop_on(database, tmp_path, clock, address_rate=3) as shop:
+    async with shop_on(database, tmp_path, clock, stopped, address_rate=3) as shop:
         browser = shop.browser()
         statuses = [(await browser.open("/login")).status for _ in range(4)]
         assert statuses == [200, 200, 200, 429]

@@ -120,7 +120,7 @@ async def test_an_unknown_token_is_an_invalid_grant(provider: Provider) -> None:
 async def test_a_refresh_token_expires_unused_and_its_grant_expires_anyway(
     database: Database, tmp_path: Path, clock: HandClock
 ) -> None:
-    lifetimes = {"refresh_token_lifetime": "2d", "grant_lifetime": "5d"}
+    lifetimes: dict[str, Any] = {"refresh_token_lifetime": "2d", "grant_lifetime": "5d"}
     async with provider_on(database, tmp_path, clock, **lifetimes) as provider:
         token = (await provider.tokens())["refresh_token"]
         for _ in range(3):
