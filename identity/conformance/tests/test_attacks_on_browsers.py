@@ -279,10 +279,12 @@ async def test_a_wrong_password_and_an_unknown_user_look_the_same(browser: Brows
     assert neutral.replace(tokens[1], "") == wrong.text.replace(tokens[0], "")
 
 
-async def test_forwarded_addresses_are_not_believed(sqlite: Database, tmp_path: Path) -> None:
+async def test_forwarded_addresses_are_not_believed(
+    sqlite: Database, tmp_path: Path, clock: HandClock
+) -> None:
     """Else each guess would come from an address of its own, and none would be locked."""
     async with (
-        provider_on(sqlite, tmp_path, lock_after=1) as provider,
+        provider_on(sqlite, tmp_path, clock, lock_after=1) as provider,
         Browser(provider.issuer) as browser,
     ):
         (form,) = forms_of(await browser.get("/login"))
