@@ -10,13 +10,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
 from identity.clients.clients import Clients
 from identity.keys.key_cipher import open_cipher
 from identity.keys.signing_keys import SigningKeys
 from identity.parts import Foundations, Parts
-from identity.tests.provider import RESOURCES, Provider, new_user, register, settings_for
+from identity.tests.provider import (
+    PATIENCE,
+    RESOURCES,
+    Provider,
+    client_of,
+    new_user,
+    register,
+    settings_for,
+)
 from runtime.database import open_database
 
 ANY_PORT = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
@@ -38,7 +44,7 @@ class Server:
     async def event(self, name: str) -> dict[str, str]:
         """Wait for an event in the log."""
         assert self.process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while line := await self.process.stderr.readline():
                 self.output.append(line.decode())
                 found: dict[str, str] = json.loads(line)
@@ -90,8 +96,7 @@ async def beside(url: str, home: Path, server: Server, **settings: str) -> Async
     async with acting(url, home, f"http://{server.address}", **settings) as parts:
         await register(parts.base.clients)
         user, session = await new_user(parts.base.database)
-        limits = httpx.Limits(max_connections=64)
-        async with httpx.AsyncClient(base_url=f"http://{server.address}", limits=limits) as http:
+        async with client_of(server.address) as http:
             yield Provider(parts, http, user, session, server.address)
 
 

@@ -42,6 +42,8 @@ ORDERS, STOCK = "urn:example:orders", "urn:example:stock"
 CALLBACK = "https://web.example.com/callback"
 SECRET = "x" * 43
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+# Seconds that an answer may take: only who hangs takes longer, however busy the machine.
+PATIENCE = 60
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 _PARAMETER = r'(\w+)="([^"]*)"'
@@ -273,6 +275,12 @@ class Provider:
         return dict(response.json())
 
 
+def client_of(address: str) -> httpx.AsyncClient:
+    """Return an HTTP client for a server, of as many requests at once as a test makes."""
+    limits = httpx.Limits(max_connections=64)
+    return httpx.AsyncClient(base_url=f"http://{address}", limits=limits, timeout=PATIENCE)
+
+
 def redirect_uri(client_id: str) -> str:
     return "http://127.0.0.1:4711/callback" if client_id == "app" else CALLBACK
 
@@ -348,8 +356,7 @@ async def serving(parts: Parts, user: User, session: Session) -> AsyncIterator[P
         app = make_app(routes, https=True, error_page=web.errors.page)
         server = HttpServer(app, Listener("127.0.0.1:0"), grace=timedelta(seconds=5))
         address = await stack.enter_async_context(server.running())
-        limits = httpx.Limits(max_connections=64)
-        async with httpx.AsyncClient(base_url=f"http://{address}", limits=limits) as http:
+        async with client_of(address) as http:
             yield Provider(parts, http, user, session, address)
 
 

@@ -24,6 +24,7 @@ from identity.model import User
 from identity.parts import Foundations, Parts
 from identity.settings import IdentitySettings
 from identity.tests.browsing import ISSUER, Browser, Page
+from identity.tests.provider import client_of
 from identity.tests.times import HandClock
 from identity.users.passwords import cheap_passwords
 from identity.users.users import NewUser, Users
@@ -135,9 +136,7 @@ async def shop_on(
         server = HttpServer(app, Listener("127.0.0.1:0"), grace=timedelta(seconds=5))
         async with (
             server.running() as address,
-            httpx.AsyncClient(
-                base_url=f"http://{address}", limits=httpx.Limits(max_connections=32)
-            ) as http,
+            client_of(address) as http,
         ):
             yield Shop(parts, pages, clock, alice, bob, http)
 

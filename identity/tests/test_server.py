@@ -7,8 +7,6 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-import httpx
-
 from identity.tests.processes import (
     ANY_PORT,
     beside,
@@ -20,9 +18,11 @@ from identity.tests.processes import (
 from identity.tests.provider import (
     ASSERTION_TYPE,
     DEVICE_CODE,
+    PATIENCE,
     SECRET,
     Proof,
     Provider,
+    client_of,
     query_of,
     request_for,
 )
@@ -32,7 +32,7 @@ async def ended(*arguments: str, home: Path) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         *arguments, env=environment(home), stdout=PIPE, stderr=PIPE
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         _, err = await process.communicate()
     return process.returncode, err.decode()
 
@@ -45,11 +45,11 @@ async def test_it_needs_no_flags_but_a_free_port_and_ends_on_sigterm(tmp_path: P
     )
     assert process.stderr is not None
     address = ""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not address:
             line = (await process.stderr.readline()).decode()
             address = "".join(re.findall(r'"address": "([0-9.:]+)", "event": "serving"', line))
-    async with httpx.AsyncClient(base_url=f"http://{address}") as http:
+    async with client_of(address) as http:
         document = (await http.get("/.well-known/openid-configuration")).json()
         assert document["issuer"] == f"http://{address}"
         secret = tmp_path / "bodega" / "clients" / "product-worker.secret"
@@ -61,7 +61,7 @@ async def test_it_needs_no_flags_but_a_free_port_and_ends_on_sigterm(tmp_path: P
         )
         assert token.json()["scope"] == "catalog.write"
     process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         await process.communicate()
     assert process.returncode == 0
     assert (tmp_path / "bodega" / "identity.db").stat().st_mode & 0o777 == 0o600

@@ -32,6 +32,8 @@ SECRET = "s" * 43
 USERNAME, PASSWORD = "alice", "correct horse battery"
 ORDERS, STOCK = "urn:example:orders", "urn:example:stock"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+# Seconds that an answer may take: only who hangs takes longer, however busy the machine.
+PATIENCE = 60
 
 RESOURCES = Resources(
     [
@@ -114,7 +116,7 @@ async def provider_on(
         server = HttpServer(app, listener, grace=timedelta(seconds=5))
         async with (
             server.running() as address,
-            httpx.AsyncClient(base_url=f"http://{address}") as http,
+            httpx.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE) as http,
         ):
             yield Provider(parts, web, issuer, address, user, http)
 
