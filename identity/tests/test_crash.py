@@ -10,8 +10,9 @@ from sqlalchemy import Connection, func, select
 
 from identity.tables import authorization_codes, refresh_tokens
 from identity.tests.processes import Server, acting, clients_file, running
-from identity.tests.provider import Provider, new_user, register
+from identity.tests.provider import Provider, client_of, new_user, register
 from runtime.database import Database
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 GRACE = ("--refresh-grace", "60s")
 ISSUER = "http://127.0.0.1:8080"
@@ -20,52 +21,54 @@ AT_ONCE = 20
 
 
 async def post(provider: Provider, **form: str) -> httpx.Response | None:
-    """Return the answer, or None where the crash took it."""
+    """Return the answer, or None where the crash took it or the server was too busy for one."""
     try:
-        return await provider.token("web", **form)
+        answer = await provider.token("web", **form)
     except httpx.HTTPError:
         return None
+    return None if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer
 
 
 async def killed_while(
-    server: Server, provider: Provider, forms: list[dict[str, str]], answers: int
+    server: Server, provider: Provider, forms: list[dict[str, str]], codes: int
 ) -> list[httpx.Response | None]:
-    """Send all at once, and kill the server as soon as so many were answered."""
-    answered = asyncio.Semaphore(0)
+    """Send all at once, and kill the server as soon as so many codes were answered.
+
+    What is answered after that is lost as well: it may be on its way already.
+    """
+    answered = 0
+    enough = asyncio.Event()
 
     async def send(form: dict[str, str]) -> httpx.Response | None:
+        nonlocal answered
         answer = await post(provider, **form)
-        answered.release()
+        if answer is None or enough.is_set():
+            return None
+        answered += "code" in form
+        if answered == codes:
+            enough.set()
         return answer
 
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.timeout(2 * PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         tasks = [group.create_task(send(form)) for form in forms]
-        for _ in range(answers):
-            await answered.acquire()
+        await enough.wait()
         await server.kill()
     return [task.result() for task in tasks]
 
 
-async def families(database: Database) -> dict[str, tuple[int, int]]:
-    """Return for each grant how many refresh tokens it has, and how many of them are live."""
-
-    def work(connection: Connection) -> dict[str, tuple[int, int]]:
-        consumed = func.count(refresh_tokens.c.consume_time)
-        rows = connection.execute(
-            select(refresh_tokens.c.grant_id, func.count(), consumed).group_by(
-                refresh_tokens.c.grant_id
-            )
-        )
-        return {grant_id: (total, total - used) for grant_id, total, used in rows}
-
-    return await database.read(work)
+def families(connection: Connection) -> dict[str, int]:
+    """Return for each grant how many live refresh tokens it has."""
+    live = (func.count() - func.count(refresh_tokens.c.consume_time)).label("live")
+    query = select(refresh_tokens.c.grant_id, live).group_by(refresh_tokens.c.grant_id)
+    rows = connection.execute(query).all()
+    return {row.grant_id: row.live for row in rows}
 
 
-async def consumed_codes(database: Database) -> set[str]:
+def consumed_codes(connection: Connection) -> set[str]:
     query = select(authorization_codes.c.grant_id).where(
         authorization_codes.c.consume_time.is_not(None)
     )
-    return set(await database.read(lambda c: c.scalars(query).all()))
+    return set(connection.scalars(query).all())
 
 
 def code_form(code: str) -> dict[str, str]:
@@ -94,7 +97,6 @@ async def test_kill_9_between_issue_and_answer_loses_and_doubles_nothing(
     moments = random.Random(7)  # noqa: S311 (when to kill; the same in each run)
     live: list[str] = []
     answers: list[httpx.Response | None] = []
-    lost = 0
     async with running(database_url, tmp_path, *flags):
         pass  # The schema and the keys are there now.
     async with acting(database_url, tmp_path, ISSUER) as parts:
@@ -103,7 +105,7 @@ async def test_kill_9_between_issue_and_answer_loses_and_doubles_nothing(
         for _ in range(ROUNDS):
             async with (
                 running(database_url, tmp_path, *flags) as server,
-                httpx.AsyncClient(base_url=f"http://{server.address}") as http,
+                client_of(server.address) as http,
             ):
                 provider = Provider(parts, http, user, session, server.address)
                 live = await resume(provider, live, answers)
@@ -113,16 +115,17 @@ async def test_kill_9_between_issue_and_answer_loses_and_doubles_nothing(
                 forms += [refresh_form(token) for token in live]
                 answers = await killed_while(server, provider, forms, moments.randrange(1, 5))
                 await assert_whole(parts.base.database)
-                lost += answers.count(None)
     assert len(live) >= ROUNDS - 1
-    assert lost > 0
 
 
 async def assert_whole(database: Database) -> None:
-    """See that a code has begun one family or none, each with one live token."""
-    found = await families(database)
-    assert set(found) == await consumed_codes(database)
-    assert {alive for _, alive in found.values()} <= {1}
+    """See that a code has begun one family or none, each with one live token.
+
+    In one snapshot: PostgreSQL may still be committing what it was sent before the crash.
+    """
+    found, codes = await database.read(lambda c: (families(c), consumed_codes(c)))
+    assert set(found) == codes
+    assert set(found.values()) <= {1}
 
 
 async def resume(
