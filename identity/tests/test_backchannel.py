@@ -1,6 +1,7 @@
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -10,9 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from identity.clients.client import parse_client
+from identity.logout import backchannel
 from identity.logout.backchannel import Backchannel, may_be_asked, retry_delay
 from identity.logout.outgoing import Outgoing
 from identity.tests.browsing import ISSUER, Browser
+from identity.tests.provider import PATIENCE
 from identity.tests.shop import CALLBACK, Shop, request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -165,12 +168,20 @@ def test_the_wait_doubles_up_to_an_hour() -> None:
     assert seconds == [5, 10, 20, 40, 3600, 3600]
 
 
+@contextmanager
+def away() -> Iterator[str]:
+    """Hold an address at which nobody listens, nor can anybody else."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/logout"
+
+
 async def test_a_client_that_is_away_is_given_up_after_a_day(shop: Shop) -> None:
-    async with listening() as gone:
-        await register(shop, "web", gone.uri)
-    await log_out(await used(shop, "web"))
-    with capture_logs() as logs:
-        assert await shop.pages.backchannel.tell_due() == 1
+    with away() as uri:
+        await register(shop, "web", uri)
+        await log_out(await used(shop, "web"))
+        with capture_logs() as logs:
+            assert await shop.pages.backchannel.tell_due() == 1
     assert logs[0]["reason"] == "unreachable"
     shop.clock.advance(timedelta(hours=24))
     assert await shop.pages.backchannel.tell_due() == 0
@@ -233,10 +244,13 @@ async def test_replicas_share_what_is_to_be_told(shop: Shop, receiver: Receiver)
     assert len({claims["sid"] for claims in receiver.tokens}) == len(receiver.requests) == 8
 
 
-async def test_a_log_out_wakes_it_at_once(shop: Shop, receiver: Receiver) -> None:
+async def test_a_log_out_wakes_it_at_once(
+    shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backchannel, "_POLL", timedelta(hours=1))
     browser = await used(shop, "web")
     running = asyncio.create_task(shop.pages.backchannel.run_for_ever())
-    async with asyncio.timeout(4):  # It looks by itself every five seconds.
+    async with asyncio.timeout(PATIENCE):  # By itself it would look in an hour.
         await log_out(browser)
         while not receiver.requests:
             await shop.http.get("/login")
