@@ -2,6 +2,7 @@
 
 import base64
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -132,32 +133,33 @@ def signed(key: Any = SIGNER_KEY, algorithm: str = "ES256", **headers: Any) -> s
     return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": "signer-1", **headers})
 
 
-WRONG = {
-    "another key": signed(generate_private_key(SECP256R1())),
-    "no signature": signed(None, "none"),
-    "a secret": signed("k" * 32, "HS256"),
-    "unknown kid": signed(kid="else"),
-    "the jwk in its header": signed(generate_private_key(SECP256R1()), jwk={"kty": "EC"}),
-    "issuer": assertion(iss="service"),
-    "subject": assertion(sub="service"),
-    "audience": assertion(aud="https://else.example.com"),
-    "no audience": assertion(aud=None),
-    "expired": assertion(exp=int(time.time()) - 60),
-    "no expiry": assertion(exp=None),
-    "too long": assertion(exp=int(time.time()) + int(timedelta(days=1).total_seconds())),
-    "infinite": assertion(exp=float("inf")),
-    "not yet": assertion(nbf=int(time.time()) + 600),
-    "no jti": assertion(jti=None),
-    "jti of another type": assertion(jti=7),
-    "no JWT": "a.b.c",
-    "deep": "e30." + base64.urlsafe_b64encode(b"[" * 5000).decode().rstrip("=") + ".x",
-    "long": "a" * 10_000,
+WRONG: dict[str, Callable[[], str]] = {
+    "another key": lambda: signed(generate_private_key(SECP256R1())),
+    "no signature": lambda: signed(None, "none"),
+    "a secret": lambda: signed("k" * 32, "HS256"),
+    "unknown kid": lambda: signed(kid="else"),
+    "the jwk in its header": lambda: signed(generate_private_key(SECP256R1()), jwk={"kty": "EC"}),
+    "issuer": lambda: assertion(iss="service"),
+    "subject": lambda: assertion(sub="service"),
+    "audience": lambda: assertion(aud="https://else.example.com"),
+    "no audience": lambda: assertion(aud=None),
+    "expired": lambda: assertion(exp=int(time.time()) - 60),
+    "no expiry": lambda: assertion(exp=None),
+    "too long": lambda: assertion(exp=int(time.time()) + int(timedelta(days=1).total_seconds())),
+    "infinite": lambda: assertion(exp=float("inf")),
+    "not yet": lambda: assertion(nbf=int(time.time()) + 600),
+    "no jti": lambda: assertion(jti=None),
+    "jti of another type": lambda: assertion(jti=7),
+    "no JWT": lambda: "a.b.c",
+    "deep": lambda: "e30." + base64.urlsafe_b64encode(b"[" * 5000).decode().rstrip("=") + ".x",
+    "long": lambda: "a" * 10_000,
 }
 
 
 async def test_a_wrong_assertion_is_an_invalid_client(provider: Provider) -> None:
     for name, wrong in WRONG.items():
-        response = await ask(provider, client_assertion_type=ASSERTION_TYPE, client_assertion=wrong)
+        form = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": wrong()}
+        response = await ask(provider, **form)
         assert (response.status_code, response.json()["error"]) == (401, "invalid_client"), name
 
 
