@@ -55,7 +55,7 @@ class RelyingParty:
             "redirect_uri": self.redirect_uri,
             "code_verifier": self.verifier,
         }
-        response = httpx.post(f"{self.issuer}/token", data=form)
+        response = httpx.post(f"{self.issuer}/token", data=form, timeout=60)
         assert response.status_code == 200, response.text
         tokens: dict[str, Any] = response.json()
         return tokens

@@ -50,13 +50,12 @@ def running(folder: Path, *flags: str) -> Iterator[Identity]:
     """Run the server on a free port, over a new database in `folder`."""
     robot, key = _client_with_key()
     clients = folder / "clients.toml"
-    backchannel = f"127.0.0.1:{_free_port()}"
-    clients.write_text(CLIENTS.read_text().replace("127.0.0.1:8099", backchannel) + robot)
     database = f"sqlite:///{folder}/identity.db"
     store = ("--data", str(folder), "--database", database, "--clients", str(clients))
     listen = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json")
     log = folder / "server.log"
-    with log.open("w") as written:
+    with log.open("w") as written, _kept_address() as backchannel:
+        clients.write_text(CLIENTS.read_text().replace("127.0.0.1:8099", backchannel) + robot)
         command = _python("identity.server", *listen, *store, *flags)
         server = subprocess.Popen(command, env=_environment(), stderr=written)  # noqa: S603
         try:
@@ -133,8 +132,14 @@ def _environment() -> dict[str, str]:
     return others | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextmanager
+def _kept_address() -> Iterator[str]:
+    """Keep an address for who will listen there by its number: nobody gets it for asking for any.
+
+    Linux lets a second socket have it where both say SO_REUSEADDR, as Node does, and this one does
+    not listen.
+    """
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{keeper.getsockname()[1]}"

@@ -23,7 +23,7 @@ async function told(act) {
   });
   server.listen(Number(port), "127.0.0.1");
   await once(server, "listening");
-  const telling = once(server, "told", { signal: AbortSignal.timeout(20_000) });
+  const telling = once(server, "told", { signal: AbortSignal.timeout(60_000) });
   try {
     await act();
     return (await telling)[0];

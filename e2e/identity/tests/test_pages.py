@@ -183,7 +183,7 @@ def _device(page: Page, party: RelyingParty, identity: Identity) -> None:
 
 def _device_decision(page: Page, party: RelyingParty, identity: Identity) -> None:
     form = {"client_id": "television", "scope": "openid offline_access"}
-    started = httpx.post(f"{identity.issuer}/device_authorization", data=form).json()
+    started = httpx.post(f"{identity.issuer}/device_authorization", data=form, timeout=60).json()
     page.goto(started["verification_uri_complete"])
     log_in(page, identity.person)
     expect(page.get_by_label("Code")).to_have_value(started["user_code"])
