@@ -11,7 +11,7 @@ from e2e.tests.members import SERVING
 
 
 def get(path: str) -> Any:
-    return httpx.get(ISSUER + path).raise_for_status().json()
+    return httpx.get(ISSUER + path, timeout=60).raise_for_status().json()
 
 
 def test_it_calls_itself_what_its_deployer_says(identity: Running) -> None:
@@ -38,6 +38,7 @@ def test_the_secret_that_it_made_is_its_own_and_gives_a_token(
         f"{ISSUER}/token",
         auth=("product-worker", made["text"]),
         data={"grant_type": "client_credentials"},
+        timeout=60,
     )
     issued = answer.raise_for_status().json()
     assert (issued["token_type"], issued["scope"]) == ("Bearer", "catalog.write")

@@ -39,7 +39,7 @@ def test_it_imports_a_catalogue_and_says_that_it_serves(
     assert (imported.inserted_count, imported.rejected_count) == (1000, 0)
     health = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
     request = health_pb2.HealthCheckRequest(service="bodega.product.v1.ProductService")
-    assert health.Check(request, timeout=10).status == health_pb2.HealthCheckResponse.SERVING
+    assert health.Check(request, timeout=60).status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_sigterm_ends_it_with_exit_code_0_and_the_catalogue_is_kept(

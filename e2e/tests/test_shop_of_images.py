@@ -29,6 +29,7 @@ def metadata(podman: Podman, shop: Shop) -> tuple[tuple[str, str], ...]:
             "scope": "carts carts.manage",
             "resource": "urn:bodega:cart",
         },
+        timeout=60,
     )
     token = answer.raise_for_status().json()["access_token"]
     return (("authorization", f"Bearer {token}"),)
@@ -38,7 +39,7 @@ def listed(metadata: tuple[tuple[str, str], ...]) -> dict[str, cart_pb2.Cart]:
     with connected(CART) as channel:
         stub = cart_pb2_grpc.CartServiceStub(channel)
         request = cart_pb2.ListCartsRequest(page_size=100)
-        response = stub.ListCarts(request, timeout=10, metadata=metadata)
+        response = stub.ListCarts(request, timeout=60, metadata=metadata)
     return {cart.owner: cart for cart in response.carts}
 
 
@@ -54,7 +55,7 @@ def test_each_server_says_that_it_serves(shop: Shop, address: str, service: str)
     assert shop
     with connected(address) as channel:
         health = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
-        answer = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
+        answer = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=60)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
