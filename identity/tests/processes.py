@@ -15,7 +15,6 @@ from identity.keys.key_cipher import open_cipher
 from identity.keys.signing_keys import SigningKeys
 from identity.parts import Foundations, Parts
 from identity.tests.provider import (
-    PATIENCE,
     RESOURCES,
     Provider,
     client_of,
@@ -23,7 +22,8 @@ from identity.tests.provider import (
     register,
     settings_for,
 )
-from runtime.database import open_database
+from runtime.testing.databases import open_patiently
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 ANY_PORT = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
 
@@ -44,7 +44,7 @@ class Server:
     async def event(self, name: str) -> dict[str, str]:
         """Wait for an event in the log."""
         assert self.process.stderr is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while line := await self.process.stderr.readline():
                 self.output.append(line.decode())
                 found: dict[str, str] = json.loads(line)
@@ -104,7 +104,7 @@ async def beside(url: str, home: Path, server: Server, **settings: str) -> Async
 async def acting(url: str, home: Path, issuer: str, **settings: str) -> AsyncIterator[Parts]:
     """Make the parts of a server over its database, as a second replica would."""
     read = settings_for(home, issuer=issuer, **settings)
-    database = await open_database(url)
+    database = await open_patiently(url)
     try:
         cipher = open_cipher(read)
         keys = await SigningKeys.open(

@@ -36,14 +36,13 @@ from identity.users.users import NewUser, Users
 from identity.web.parts import WebParts
 from runtime.clock import SECOND, Clock, now_micros
 from runtime.database import Database
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 ISSUER = "https://id.example.com"
 ORDERS, STOCK = "urn:example:orders", "urn:example:stock"
 CALLBACK = "https://web.example.com/callback"
 SECRET = "x" * 43
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-# Seconds that an answer may take: only who hangs takes longer, however busy the machine.
-PATIENCE = 60
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 _PARAMETER = r'(\w+)="([^"]*)"'
@@ -278,7 +277,7 @@ class Provider:
 def client_of(address: str) -> httpx.AsyncClient:
     """Return an HTTP client for a server, of as many requests at once as a test makes."""
     limits = httpx.Limits(max_connections=64)
-    return httpx.AsyncClient(base_url=f"http://{address}", limits=limits, timeout=PATIENCE)
+    return httpx.AsyncClient(base_url=f"http://{address}", limits=limits, timeout=PATIENCE_SECONDS)
 
 
 def redirect_uri(client_id: str) -> str:

@@ -15,8 +15,8 @@ from identity.logout import backchannel
 from identity.logout.backchannel import Backchannel, may_be_asked, retry_delay
 from identity.logout.outgoing import Outgoing
 from identity.tests.browsing import ISSUER, Browser
-from identity.tests.provider import PATIENCE
 from identity.tests.shop import CALLBACK, Shop, request
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
@@ -250,7 +250,7 @@ async def test_a_log_out_wakes_it_at_once(
     monkeypatch.setattr(backchannel, "_POLL", timedelta(hours=1))
     browser = await used(shop, "web")
     running = asyncio.create_task(shop.pages.backchannel.run_for_ever())
-    async with asyncio.timeout(PATIENCE):  # By itself it would look in an hour.
+    async with asyncio.timeout(PATIENCE_SECONDS):  # By itself it would look in an hour.
         await log_out(browser)
         while not receiver.requests:
             await shop.http.get("/login")

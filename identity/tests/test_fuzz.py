@@ -17,13 +17,13 @@ from identity.tests.provider import (
     CALLBACK,
     DEVICE_CODE,
     ORDERS,
-    PATIENCE,
     SECRET,
     Proof,
     Provider,
     assertion,
     challenge,
 )
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 EXAMPLES = 250
 
@@ -139,7 +139,7 @@ def fuzz(base_url: httpx.URL, known: Known) -> int:
     """Send examples from a thread of its own; return how many were sent."""
     sent = 0
 
-    with httpx.Client(base_url=base_url, timeout=PATIENCE) as http:
+    with httpx.Client(base_url=base_url, timeout=PATIENCE_SECONDS) as http:
 
         @settings(
             max_examples=EXAMPLES,

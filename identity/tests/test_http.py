@@ -17,9 +17,10 @@ from starlette.routing import Route
 from identity.app import make_app
 from identity.http import protocol
 from identity.http.limits import MOST_BODY_BYTES
-from identity.tests.provider import ISSUER, PATIENCE, SECRET, Provider, provider_on
+from identity.tests.provider import ISSUER, SECRET, Provider, provider_on
 from runtime.database import Database
 from runtime.errors import Unavailable
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 CREDENTIALS = ("service", SECRET)
 
@@ -31,7 +32,7 @@ async def raw(provider: Provider, sent: bytes) -> bytes:
     host, _, port = provider.address.rpartition(":")
     with socket.socket() as connection:
         connection.setblocking(False)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await loop.sock_connect(connection, (host, int(port)))
             with suppress(ConnectionError):
                 await loop.sock_sendall(connection, sent)
@@ -135,7 +136,7 @@ async def test_a_request_that_never_ends_is_broken_off(
     monkeypatch.setattr(protocol, "ARRIVAL_SECONDS", 0.2)
     writer.write(head)
     with suppress(ConnectionError):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await reader.read()
     writer.close()
     for slow in (b"", head, head + b"Content-Length: 10\r\n\r\na=b"):

@@ -9,8 +9,8 @@ from identity.keys.key_store import KeyStore
 from identity.keys.signing_keys import SigningKeys
 from identity.keys.tokens import Tokens
 from identity.settings import KeySettings
-from runtime.database import open_database
 from runtime.migrate import upgrade
+from runtime.testing.databases import open_patiently
 
 ROTATIONS = 10
 SETTINGS = KeySettings.model_validate(
@@ -40,7 +40,7 @@ class Replica:
 
 async def test_keys_rotate_ten_times_and_no_call_fails(database_url: str) -> None:
     await upgrade(database_url, "identity.migrations")
-    databases = [await open_database(database_url) for _ in range(2)]
+    databases = [await open_patiently(database_url) for _ in range(2)]
     cipher = KeyCipher([bytes(32)])
     replicas = [
         Replica(await SigningKeys.open(each, cipher, SETTINGS, token_lifetime=LIFETIME))

@@ -21,8 +21,10 @@ from identity.tests.times import HandClock
 from identity.users.passwords import cheap_passwords
 from identity.users.sessions import Sessions
 from identity.users.users import NewUser, Users
-from runtime.database import Database, open_database
+from runtime.database import Database
 from runtime.migrate import upgrade
+from runtime.testing.databases import open_patiently
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ async def allow_while_logging_out(shop: Shop, held: HoldingDatabase, browser: Br
     other_tab = shop.browser()
     other_tab.cookies |= browser.cookies
     hold = held.hold()
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         allowing = group.create_task(browser.submit("Allow"))
         await hold.reached.wait()
         await other_tab.open("/logout")
@@ -102,7 +104,7 @@ async def test_a_log_out_waits_for_a_grant_that_is_being_made_and_ends_it(
     postgres_url: str, clock: HandClock
 ) -> None:
     await upgrade(postgres_url, "identity.migrations")
-    database = await open_database(postgres_url)
+    database = await open_patiently(postgres_url)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         alice = await Users(database, cheap_passwords()).create(NewUser(username="a"), PASSWORD)
@@ -117,7 +119,7 @@ async def test_a_log_out_waits_for_a_grant_that_is_being_made_and_ends_it(
             wait(hold.released.wait())
             return insert_grant(connection, new_grant(session), clock())
 
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
             making = group.create_task(database.write(make))
             await hold.reached.wait()
             ending = group.create_task(sessions.end(session.sid))

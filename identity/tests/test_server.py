@@ -18,7 +18,6 @@ from identity.tests.processes import (
 from identity.tests.provider import (
     ASSERTION_TYPE,
     DEVICE_CODE,
-    PATIENCE,
     SECRET,
     Proof,
     Provider,
@@ -26,13 +25,14 @@ from identity.tests.provider import (
     query_of,
     request_for,
 )
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 
 async def ended(*arguments: str, home: Path) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         *arguments, env=environment(home), stdout=PIPE, stderr=PIPE
     )
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         _, err = await process.communicate()
     return process.returncode, err.decode()
 
@@ -45,7 +45,7 @@ async def test_it_needs_no_flags_but_a_free_port_and_ends_on_sigterm(tmp_path: P
     )
     assert process.stderr is not None
     address = ""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not address:
             line = (await process.stderr.readline()).decode()
             address = "".join(re.findall(r'"address": "([0-9.:]+)", "event": "serving"', line))
@@ -61,7 +61,7 @@ async def test_it_needs_no_flags_but_a_free_port_and_ends_on_sigterm(tmp_path: P
         )
         assert token.json()["scope"] == "catalog.write"
     process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await process.communicate()
     assert process.returncode == 0
     assert (tmp_path / "bodega" / "identity.db").stat().st_mode & 0o777 == 0o600

@@ -7,7 +7,8 @@ from urllib.parse import urljoin
 
 import httpx
 
-from identity.conformance.tests.provider import PASSWORD, PATIENCE, USERNAME
+from identity.conformance.tests.provider import PASSWORD, USERNAME
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 type Attributes = list[tuple[str, str | None]]
 
@@ -54,7 +55,7 @@ class Browser:
     def __init__(self, origin: str, **headers: str) -> None:
         self.origin = origin
         headers = {"Accept": "text/html", **headers}
-        self.http = httpx.AsyncClient(base_url=origin, headers=headers, timeout=PATIENCE)
+        self.http = httpx.AsyncClient(base_url=origin, headers=headers, timeout=PATIENCE_SECONDS)
         # The pages that were shown, by their headlines.
         self.shown: list[str] = []
 

@@ -25,6 +25,7 @@ from identity.users.users import NewUser, Users
 from identity.web.parts import WebParts
 from runtime.clock import Clock, now_micros
 from runtime.database import Database
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 CALLBACK = "https://rp.example/callback"
 BYE = "https://rp.example/bye"
@@ -32,8 +33,6 @@ SECRET = "s" * 43
 USERNAME, PASSWORD = "alice", "correct horse battery"
 ORDERS, STOCK = "urn:example:orders", "urn:example:stock"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-# Seconds that an answer may take: only who hangs takes longer, however busy the machine.
-PATIENCE = 60
 
 RESOURCES = Resources(
     [
@@ -116,7 +115,7 @@ async def provider_on(
         server = HttpServer(app, listener, grace=timedelta(seconds=5))
         async with (
             server.running() as address,
-            httpx.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE) as http,
+            httpx.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE_SECONDS) as http,
         ):
             yield Provider(parts, web, issuer, address, user, http)
 

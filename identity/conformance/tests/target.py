@@ -13,10 +13,11 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 from identity.conformance.tests.browser import Browser
-from identity.conformance.tests.provider import PATIENCE, Provider, provider_on
+from identity.conformance.tests.provider import Provider, provider_on
 from identity.conformance.tests.relying_party import Flow
 from runtime.database import open_database
 from runtime.migrate import upgrade
+from runtime.testing.waiting import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Target:
     def send(self, sent: Sent) -> Received:
         """Send a request; TimeoutError where no answer comes."""
         host, _, port = self.address.rpartition(":")
-        with socket.create_connection((host, int(port)), PATIENCE) as connection:
+        with socket.create_connection((host, int(port)), PATIENCE_SECONDS) as connection:
             connection.sendall(sent.encoded(self.address))
             response = http.client.HTTPResponse(connection, method=sent.method)
             response.begin()
