@@ -124,7 +124,9 @@ class RefreshTokens:
         ).first()
         if row is None or row.consume_time is None:
             return Rotation.DEAD
-        if now < row.consume_time + self._grace and self._unused(connection, token):
+        # Whoever waited for the row may have come before its time of use.
+        since = max(now - row.consume_time, 0)
+        if since < self._grace and self._unused(connection, token):
             return Rotation.REPEATED
         revoke_grants(connection, grants.c.grant_id == row.grant_id, now)
         return Rotation.REUSED

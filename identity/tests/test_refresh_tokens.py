@@ -47,6 +47,18 @@ async def test_authlib_rotates_no_refresh_token_atomically_but_we_do(provider: P
     assert codes == {200: 1, 400: 49}
 
 
+async def test_who_asked_first_and_had_to_wait_has_used_the_token_again(
+    database: Database, tmp_path: Path, clock: HandClock
+) -> None:
+    """The time of a request is when it came, and others may have been served before it."""
+    async with provider_on(database, tmp_path, clock, refresh_grace="0s") as provider:
+        token = (await provider.tokens())["refresh_token"]
+        clock.advance(timedelta(seconds=1))
+        assert (await provider.refresh(token)).status_code == 200
+        clock.advance(timedelta(microseconds=-1))
+        assert (await provider.refresh(token)).json()["error"] == "invalid_grant"
+
+
 async def test_within_the_grace_fifty_callers_get_one_successor(
     database: Database, tmp_path: Path
 ) -> None:
