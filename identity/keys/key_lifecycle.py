@@ -63,6 +63,14 @@ class Lifecycle:
         """
         return max(0, min(_MOST_MAX_AGE, self.announce - 2 * self.poll) // SECOND)
 
+    @property
+    def publish_within(self) -> Micros:
+        """How old what a replica knows of the keys may be when it publishes them.
+
+        What it does not know of by then signs when nobody keeps that JWKS any more.
+        """
+        return self.announce - self.max_age * SECOND
+
     def retire_time(self, key: StoredKey, keys: Iterable[StoredKey]) -> Micros | None:
         """Return when the successor begins to sign, None where there is none yet."""
         successors = (

@@ -165,6 +165,18 @@ class SigningKeys:
         """Return the JWK set to publish (RFC 7517): keys announced, signing and retired."""
         return {"keys": [key.jwk for key in self._keys.values()]}
 
+    async def jwks_now(self) -> dict[str, list[Jwk]]:
+        """Do as `jwks` does, and look into the database first if the last look is too long ago.
+
+        A process that was held up would else publish without the key that others sign with.
+        """
+        if self._clock() - self._read_time > self._lifecycle.publish_within:
+            try:
+                await self.follow()
+            except (DomainError, CannotDecryptError) as error:
+                _log.warning("signing keys cannot be followed", reason=str(error))
+        return self.jwks()
+
     def jwks_max_age(self) -> int:
         """Seconds that the JWKS may be kept, so that nobody meets a key not seen before."""
         return self._lifecycle.max_age

@@ -125,7 +125,7 @@ async def _read(http: HttpRequest, uri: str, address_of: AddressOf) -> Request:
 def _jwks(keys: SigningKeys) -> Callable[[HttpRequest], Awaitable[Response]]:
     async def jwks(_http: HttpRequest) -> Response:
         headers = {"Cache-Control": f"public, max-age={keys.jwks_max_age()}"}
-        return Response(json.dumps(keys.jwks()), 200, headers, "application/jwk-set+json")
+        return Response(json.dumps(await keys.jwks_now()), 200, headers, "application/jwk-set+json")
 
     return jwks
 

@@ -148,6 +148,26 @@ async def test_a_replica_that_follows_late_verifies_what_the_other_signed(
     assert verify(late, token)
 
 
+async def test_a_replica_that_was_held_up_looks_before_it_publishes(
+    database: Database, clock: HandClock
+) -> None:
+    late = await opened(database, clock)
+    prompt = await opened(database, clock)
+    clock.now += 29 * DAY
+    await prompt.follow()
+    clock.now += DAY
+    kid = prompt.signer().kid
+    assert late.verifier(kid) is None
+    assert kid in {jwk["kid"] for jwk in (await late.jwks_now())["keys"]}
+
+
+async def test_the_keys_are_published_while_the_database_is_away(clock: HandClock) -> None:
+    away = DatabaseThatIsAway(Unavailable("gone", reason="DATABASE_AWAY"))
+    keys = SigningKeys(KeyStore(away), CIPHER, KeySettings(), clock=clock)
+    assert await keys.jwks_now() == {"keys": []}
+    assert away.asked == 1
+
+
 async def test_made_up_kids_make_a_replica_look_once_a_second(
     database: Database, clock: HandClock
 ) -> None:
