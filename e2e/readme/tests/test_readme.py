@@ -30,7 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert any("product-worker: healthy" in line for line in shop.stdout), "no healthy shop"
         yield home
         shop.terminate()
-        shop.communicate(timeout=30)
+        shop.communicate(timeout=120)
     assert shop.returncode == 0
 
 
@@ -51,7 +51,7 @@ def typed(commands: str, home: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 
