@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
+import pytest
 
 from bodega.cart.v1 import cart_pb2 as pb
 from cart.tests.examples import batch, failure, item, money, stream
@@ -48,8 +49,9 @@ async def test_killed_in_the_middle_of_a_stream_it_holds_each_item_once_after_th
 
     async with running(*flags, home=tmp_path, issuer=issuer) as (process, stub):
         await stub.CreateCart(pb.CreateCartRequest())
-        call = stub.AddItems(broken_off(process))
-        assert await call.code() == grpc.StatusCode.UNAVAILABLE
+        with pytest.raises(grpc.aio.AioRpcError) as ended_early:
+            await stub.AddItems(broken_off(process))
+        assert ended_early.value.code() == grpc.StatusCode.UNAVAILABLE
     async with running(*flags, home=tmp_path, issuer=issuer) as (_, stub):
         response = await stub.AddItems(stream(*batches))
         assert (response.added_count, response.rejected_count) == (800, 0)

@@ -79,10 +79,10 @@ def test_the_workers_customers_have_carts_with_prices(
 def test_sigterm_ends_each_with_exit_code_0_and_the_carts_are_kept(
     podman: Podman, shop: Shop, metadata: tuple[tuple[str, str], ...]
 ) -> None:
-    assert podman.terminate(shop["cart-worker"].container) == 0
+    for name in ("cart-worker", "product-worker"):
+        assert podman.terminate(shop[name].container) == 0, name
     before = listed(metadata)
     assert before
-    assert podman.terminate(shop["product-worker"].container) == 0
     for name in reversed(SERVERS):
         assert podman.terminate(shop[name].container) == 0, name
     for name in SERVERS:
