@@ -171,10 +171,7 @@ class SigningKeys:
         A process that was held up would else publish without the key that others sign with.
         """
         if self._clock() - self._read_time > self._lifecycle.publish_within:
-            try:
-                await self.follow()
-            except (DomainError, CannotDecryptError) as error:
-                _log.warning("signing keys cannot be followed", reason=str(error))
+            await self._try_to_follow()
         return self.jwks()
 
     def jwks_max_age(self) -> int:
@@ -199,10 +196,13 @@ class SigningKeys:
         """Follow at every poll; a database that is away is asked again at the next."""
         while True:
             await asyncio.sleep(self._poll.total_seconds())
-            try:
-                await self.follow()
-            except (DomainError, CannotDecryptError) as error:
-                _log.warning("signing keys cannot be followed", reason=str(error))
+            await self._try_to_follow()
+
+    async def _try_to_follow(self) -> None:
+        try:
+            await self.follow()
+        except (DomainError, CannotDecryptError) as error:
+            _log.warning("signing keys cannot be followed", reason=str(error))
 
     def _wanted(self, table: KeyTable) -> list[Algorithm]:
         return [self._default, *sorted(table.asked - {self._default})]
