@@ -20,6 +20,7 @@ type OnRemoved = Callable[[frozenset[Key]], None]
 class JwksLimits:
     """How old the keys may be, in seconds, and how often an unknown `kid` may ask for more.
 
+    So many at once may, and then one in `unknown_kid_seconds`, as often as one alone may ask again.
     The issuer's `max-age` is kept within `min_fresh` and `max_fresh`. Keys older than
     `max_stale` are not used: an issuer that is away cannot say that a key was stolen.
     """
@@ -36,7 +37,8 @@ class Jwks:
     """An asynchronous cache of an issuer's JWK set.
 
     Fresh keys are used as they are. Stale ones are used too, while new ones are fetched behind
-    the caller's back. Only a `kid` that nobody has seen makes its caller wait, at a limited rate.
+    the caller's back. Only a `kid` that nobody has seen makes its caller wait, at a limited rate;
+    who sends one again and again that there is no more uses up nobody else's part of that.
     `fresh_until` is on the clock `monotonic`.
     """
 
@@ -57,6 +59,7 @@ class Jwks:
         self._budget = _Budget(
             self._limits.unknown_kid_burst, self._limits.unknown_kid_seconds, monotonic
         )
+        self._looked_for = _Recent(self._limits.unknown_kid_seconds, monotonic)
         self._keys: Mapping[KeyId, Key] = {}
         self._told: frozenset[str] = frozenset()
         self.fresh_until = self._stale_until = float("-inf")
@@ -71,9 +74,14 @@ class Jwks:
             self._refresh.in_background()
         # What was fetched before we asked says nothing of a key that is not in it.
         while (key := self._keys.get((kid, alg))) is None and began < asked:
-            if not self._refresh.is_running:
+            joined = self._refresh.is_running
+            if not joined:
+                if kid in self._looked_for:
+                    return None
                 self._budget.take()
             began = await self._refresh.now()
+            if not joined:
+                self._looked_for.add(kid)
         return key
 
     async def close(self) -> None:
@@ -125,3 +133,20 @@ class _Budget:
             message = "too many unknown keys were asked for"
             raise AwayError(message, timedelta(seconds=over))
         self._full_at = full_at
+
+
+class _Recent:
+    """What was added within the last seconds; no more than a _Budget lets through."""
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._ends: dict[str, float] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return self._monotonic() < self._ends.get(name, float("-inf"))
+
+    def add(self, name: str) -> None:
+        now = self._monotonic()
+        self._ends = {each: end for each, end in self._ends.items() if now < end}
+        self._ends[name] = now + self._seconds

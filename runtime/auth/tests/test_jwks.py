@@ -150,11 +150,34 @@ async def test_keys_that_were_on_their_way_before_a_rotation_are_fetched_again(
     assert cache.fetched == 3
 
 
-async def test_an_unknown_key_is_looked_for_once(cache: Cache) -> None:
+async def test_an_unknown_key_is_looked_for_once_in_a_while(cache: Cache) -> None:
     assert await cache.find("unknown") is None
     assert cache.fetched == 1
     assert await cache.find("unknown") is None
     assert cache.fetched == 2
+    for _ in range(2 * LIMITS.unknown_kid_burst):
+        assert await cache.find("unknown") is None
+    assert cache.fetched == 2
+    cache.clock += LIMITS.unknown_kid_seconds
+    assert await cache.find("unknown") is None
+    assert cache.fetched == 3
+
+
+async def test_who_asks_for_one_unknown_key_leaves_the_looks_to_the_others(cache: Cache) -> None:
+    await cache.find()
+    for _ in range(2 * LIMITS.unknown_kid_burst):
+        assert await cache.find("unknown") is None
+    for number in range(LIMITS.unknown_kid_burst - 1):
+        assert await cache.find(f"unknown-{number}") is None
+
+
+async def test_a_look_that_failed_is_no_look(cache: Cache) -> None:
+    await cache.find()
+    cache.issuer.stop()
+    with pytest.raises(AwayError):
+        await cache.find("unknown")
+    with pytest.raises(AwayError):
+        await cache.find("unknown")
 
 
 async def test_the_rate_for_unknown_keys_recovers(cache: Cache) -> None:
