@@ -1,4 +1,4 @@
-"""Fixtures for the server as a process: the real Product and more that stand around it."""
+"""Fixtures: the real Product and more that stand around a cart, and its server as a process."""
 
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -34,6 +34,7 @@ MODULE = "cart.server"
 
 @pytest.fixture
 def upstream_settings() -> ServerSettings:
+    """Of Product and Discount; a file of tests may have others."""
     return ServerSettings.model_validate({"listen": "127.0.0.1:0"})
 
 
@@ -45,7 +46,15 @@ async def products(tmp_path: Path) -> AsyncIterator[Products]:
 
 
 @pytest.fixture
-async def product(
+def discounts() -> Discounts:
+    codes = Discounts()  # type: ignore[abstract]  # the other RPCs are unimplemented
+    codes.add("HALF", basis_points=5_000)
+    codes.add("ONCE", basis_points=5_000, redemption_limit=1)
+    return codes
+
+
+@pytest.fixture
+async def product_server(
     upstream_settings: ServerSettings, products: Products, guard: BearerGuard
 ) -> AsyncIterator[Running]:
     running = Running(upstream_settings, lambda server: add_product(server, products), guard)
@@ -55,11 +64,10 @@ async def product(
 
 
 @pytest.fixture
-async def discount(upstream_settings: ServerSettings, guard: BearerGuard) -> AsyncIterator[Running]:
-    codes = Discounts()  # type: ignore[abstract]  # the other RPCs are unimplemented
-    codes.add("HALF", basis_points=5_000)
-    codes.add("ONCE", basis_points=5_000, redemption_limit=1)
-    running = Running(upstream_settings, lambda server: add_discount(server, codes), guard)
+async def discount_server(
+    upstream_settings: ServerSettings, discounts: Discounts, guard: BearerGuard
+) -> AsyncIterator[Running]:
+    running = Running(upstream_settings, lambda server: add_discount(server, discounts), guard)
     await running.start()
     yield running
     await running.stop()
@@ -67,14 +75,14 @@ async def discount(upstream_settings: ServerSettings, guard: BearerGuard) -> Asy
 
 @pytest.fixture
 def flags(
-    issuer: LoopbackIssuer, product: Running, discount: Running, tmp_path: Path
+    issuer: LoopbackIssuer, product_server: Running, discount_server: Running, tmp_path: Path
 ) -> tuple[str, ...]:
     """Tell the server where all the others are."""
     secret = issuer.write_secret(tmp_path, "worker")
     return (
         *("--issuer", issuer.url, "--client-id", "worker", "--client-secret-file", str(secret)),
-        *("--product", product.address),
-        *("--discount", discount.address, "--resource", AUDIENCE),
+        *("--product", product_server.address),
+        *("--discount", discount_server.address, "--resource", AUDIENCE),
     )
 
 

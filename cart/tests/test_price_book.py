@@ -25,13 +25,8 @@ from cart.tests.upstreams import (
     Discounts,
     Products,
     Running,
-    add_discount,
-    add_product,
-    product_database,
-    real_product,
 )
 from cart.upstream import TIMEOUT_SECONDS
-from runtime.auth.bearer import BearerGuard
 from runtime.auth.issuer import Issuer
 from runtime.auth.token_source import Client, TokenSource
 from runtime.client import connect
@@ -74,10 +69,9 @@ def time() -> Time:
 
 
 @pytest.fixture
-async def products(tmp_path: Path) -> AsyncIterator[Products]:
-    database = await product_database(tmp_path)
-    yield real_product(database)
-    await database.close()
+def upstream_settings(server_settings: ServerSettings) -> ServerSettings:
+    """On both engines."""
+    return server_settings
 
 
 @pytest.fixture
@@ -85,26 +79,6 @@ def discounts(time: Time) -> Discounts:
     made = Discounts()  # type: ignore[abstract]  # the other RPCs are unimplemented
     made.clock = time.micros
     return made
-
-
-@pytest.fixture
-async def product_server(
-    server_settings: ServerSettings, products: Products, guard: BearerGuard
-) -> AsyncIterator[Running]:
-    running = Running(server_settings, lambda server: add_product(server, products), guard)
-    await running.start()
-    yield running
-    await running.stop()
-
-
-@pytest.fixture
-async def discount_server(
-    server_settings: ServerSettings, discounts: Discounts, guard: BearerGuard
-) -> AsyncIterator[Running]:
-    running = Running(server_settings, lambda server: add_discount(server, discounts), guard)
-    await running.start()
-    yield running
-    await running.stop()
 
 
 @pytest.fixture

@@ -62,15 +62,15 @@ async def test_killed_in_the_middle_of_a_stream_it_holds_each_item_once_after_th
 
 async def test_it_starts_and_serves_what_it_has_while_the_others_are_away(
     flags: tuple[str, ...],
-    product: Running,
-    discount: Running,
+    product_server: Running,
+    discount_server: Running,
     products: Products,
     tmp_path: Path,
     issuer: LoopbackIssuer,
 ) -> None:
     tea = await products.add("TEA", 250)
-    await product.stop()
-    await discount.stop()
+    await product_server.stop()
+    await discount_server.stop()
     async with running(*flags, home=tmp_path, issuer=issuer) as (_, stub):
         await stub.CreateCart(pb.CreateCartRequest())
         found = await failure(stub.AddItems(stream(batch("a", item(tea)))))
