@@ -1,13 +1,16 @@
 """py_program: a py_binary that finds the bytecode of all that it imports.
 
 Python would else compile it at the first start, and at each start where the sources are read-only:
-two thirds of what a server's start costs.
+more than half of what a server's start costs (docs/adr/0013-bytecode-by-the-build.md).
 """
 
 load("@rules_python//python:defs.bzl", "PyInfo", "py_binary")
 
 _CACHE = "__pycache__"
 _TAG = "cpython-314"
+
+# Where a target names what it imports; py_grpc_library has `_runtime` as well.
+_EDGES = ["deps", "_runtime"]
 
 BytecodeInfo = provider(
     doc = "Bytecode of a target and of all that it depends on.",
@@ -29,7 +32,7 @@ def _declare(ctx, source):
 def _bytecode_aspect_impl(target, ctx):
     inherited = [
         dep[BytecodeInfo].files
-        for attribute in _bytecode_edges
+        for attribute in _EDGES
         for dep in getattr(ctx.rule.attr, attribute, [])
         if BytecodeInfo in dep
     ]
@@ -57,11 +60,9 @@ def _bytecode_aspect_impl(target, ctx):
     )
     return [BytecodeInfo(files = depset(compiled, transitive = inherited))]
 
-_bytecode_edges = ["deps", "_runtime"]
-
 _bytecode_aspect = aspect(
     implementation = _bytecode_aspect_impl,
-    attr_aspects = _bytecode_edges,
+    attr_aspects = _EDGES,
     attrs = {"_compile": attr.label(cfg = "exec", default = "//bazel:bytecode", executable = True)},
     doc = "Compiles the sources of each Python target.",
 )
