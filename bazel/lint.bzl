@@ -7,11 +7,9 @@ _RUFF = "@pip_ruff//:bin/ruff"
 _BUILDIFIER = "@npm_buildifier//:buildifier"
 _NO_SECRETS = "//bazel:no_secrets.py"
 
-# Bazel's own convenience links in the root folder, Git's store, and what .gitignore names.
+# Git's store, and what .gitignore names.
 _NOT_OURS = [
-    "bazel-*/**",
     ".git",
-    ".git/**",
     "**/__pycache__/**",
     "**/.hypothesis/**",
     "**/.mypy_cache/**",
@@ -33,10 +31,10 @@ def lint(name = "lint", shell = []):
         name: the test's name.
         shell: shell scripts whose name does not end in .sh.
     """
-    python = _files(["**/*.py", "**/*.pyi"])
-    build = _files(["BUILD.bazel", "WORKSPACE", "**/*.bzl"])
-    scripts = _files(["**/*.sh"]) + shell
-    files = _files(["**"])
+    files = _files()
+    python = [file for file in files if file.endswith((".py", ".pyi"))]
+    build = [file for file in files if file.endswith((".bazel", ".bzl")) or file == "WORKSPACE"]
+    scripts = [file for file in files if file.endswith(".sh")] + shell
     commands = ["%s $(rootpath %s) %s" % (TOOLS["python3"], _NO_SECRETS, _paths(files))]
     data = ["@toolchain//:identity", _NO_SECRETS] + _labels(files)
     if python:
@@ -59,7 +57,13 @@ def lint(name = "lint", shell = []):
         tags = ["lint"],
     )
 
-def _files(patterns):
+def _files():
+    """Returns the files of the package.
+
+    In the root folder a glob of "**" would walk through Bazel's own links, hence all that was ever
+    built, before it leaves them out.
+    """
+    patterns = ["**"] if native.package_name() else ["*", ".ci/**"]
     return native.glob(patterns, allow_empty = True, exclude = _NOT_OURS)
 
 def _labels(files):

@@ -13,7 +13,7 @@ cleanup() {
   chmod -R u+w "$fresh" 2>/dev/null && rm -rf "$fresh" "$fresh.log"
 }
 trap cleanup EXIT
-bazel "$fresh" build --config=ci --symlink_prefix=/ --nobuild_runfile_links //... >/dev/null
+bazel "$fresh" build --config=ci --symlink_prefix=/ --disk_cache= //... >/dev/null
 
 # Runfiles are links, and their manifests Bazel's own notes of where those point.
 outputs=execroot/bodega_shop/bazel-out
