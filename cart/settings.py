@@ -11,6 +11,7 @@ from runtime.database_settings import DatabaseSettings, DatabaseUrl, default_dat
 from runtime.settings import (
     Address,
     Duration,
+    ListenAddress,
     ServerSettings,
     Settings,
     SettingsConfigDict,
@@ -46,7 +47,7 @@ class CartSettings(
 
     model_config = SettingsConfigDict(env_prefix="BODEGA_CART_", cli_prog_name="cart-server")
 
-    listen: Address = "127.0.0.1:50052"
+    listen: ListenAddress = "127.0.0.1:50052"
     metrics_listen: Address | None = "127.0.0.1:9052"
     database: DatabaseUrl = default_database("cart")
     audience: Audience = "urn:bodega:cart"

@@ -7,7 +7,13 @@ from pydantic import Field
 
 from runtime.auth.settings import Audience, VerifierSettings
 from runtime.database_settings import DatabaseSettings, DatabaseUrl, default_database
-from runtime.settings import Address, ServerSettings, SettingsConfigDict, TelemetrySettings
+from runtime.settings import (
+    Address,
+    ListenAddress,
+    ServerSettings,
+    SettingsConfigDict,
+    TelemetrySettings,
+)
 
 
 class DiscountSettings(ServerSettings, DatabaseSettings, VerifierSettings, TelemetrySettings):
@@ -17,7 +23,7 @@ class DiscountSettings(ServerSettings, DatabaseSettings, VerifierSettings, Telem
         env_prefix="BODEGA_DISCOUNT_", cli_prog_name="discount-server"
     )
 
-    listen: Address = "127.0.0.1:50053"
+    listen: ListenAddress = "127.0.0.1:50053"
     metrics_listen: Address | None = "127.0.0.1:9053"
     database: DatabaseUrl = default_database("discount")
     audience: Audience = "urn:bodega:discount"

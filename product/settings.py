@@ -10,6 +10,7 @@ from runtime.database_settings import DatabaseSettings, DatabaseUrl, default_dat
 from runtime.settings import (
     Address,
     Duration,
+    ListenAddress,
     ServerSettings,
     SettingsConfigDict,
     TelemetrySettings,
@@ -21,7 +22,7 @@ class ProductSettings(ServerSettings, DatabaseSettings, VerifierSettings, Teleme
 
     model_config = SettingsConfigDict(env_prefix="BODEGA_PRODUCT_", cli_prog_name="product-server")
 
-    listen: Address = "127.0.0.1:50051"
+    listen: ListenAddress = "127.0.0.1:50051"
     metrics_listen: Address | None = "127.0.0.1:9051"
     database: DatabaseUrl = default_database("product")
     audience: Audience = "urn:bodega:product"

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -36,6 +36,41 @@ def unary(
         return serialize(response) if response is not None else _nothing(context)
 
     return handler
+
+
+def sole_request(handler: UnaryHandler) -> UnaryHandler:
+    """Serve a unary method as one that streams its request, on grpcio.
+
+    grpcio itself would never answer a call that ends without a message, and take the first one of
+    many. What cuts across calls sees the request as on the native engine.
+    """
+
+    async def read(_: object, context: Context) -> Any:
+        return await handler(await _sole_message(context), context)
+
+    return read
+
+
+def sole_request_stream(handler: StreamHandler) -> StreamHandler:
+    """Serve a server-streaming method as one that streams its request, on grpcio."""
+
+    async def read(_: object, context: Context) -> AsyncGenerator[Any]:
+        async with aclosing(handler(await _sole_message(context), context)) as responses:
+            async for response in responses:
+                yield response
+
+    return read
+
+
+async def _sole_message(context: Context) -> bytes:
+    """Return the one message of a request; INTERNAL where there is none, or a second one."""
+    message = await context.read()
+    if message is aio.EOF:
+        await confirm_half_close(context)
+        await context.abort(grpc.StatusCode.INTERNAL, "the request has no message")
+    if await context.read() is not aio.EOF:
+        await context.abort(grpc.StatusCode.INTERNAL, "the request has more than one message")
+    return cast("bytes", message)
 
 
 def client_stream(

@@ -1,11 +1,16 @@
-"""Which of the two gRPC servers serves."""
+"""Which of the two gRPC servers serves: docs/adr/0003-two-server-engines.md."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from runtime.transport import is_loopback
+
 type ChannelOptions = Sequence[tuple[str, int | str]]
+
+# Before the path of a Unix socket, in an address.
+UNIX = "unix:"
 
 
 class Engine(StrEnum):
@@ -24,13 +29,22 @@ class TlsFiles:
     key: Path
 
 
-def resolve(engine: Engine, *, tls: bool) -> Engine:
-    """Say which engine serves: `auto` is native on plaintext and grpcio with TLS."""
+def resolve(engine: Engine, listen: str, *, tls: bool) -> Engine:
+    """Say which engine serves on the address.
+
+    `auto` is native where only this machine can connect, and grpcio everywhere else and with TLS:
+    the native engine has neither TLS nor a limit for what a message inflates to.
+    """
     match engine:
         case Engine.AUTO:
-            return Engine.GRPCIO if tls else Engine.NATIVE
+            return Engine.GRPCIO if tls or not is_local(listen) else Engine.NATIVE
         case Engine.NATIVE if tls:
             message = "the native engine has no TLS: choose grpcio or auto"
             raise ValueError(message)
         case _:
             return engine
+
+
+def is_local(listen: str) -> bool:
+    """Whether only this machine can connect to the address: a Unix socket, or loopback."""
+    return listen.startswith(UNIX) or is_loopback(listen.rpartition(":")[0])

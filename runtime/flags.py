@@ -148,6 +148,7 @@ def _metavar(annotation: object) -> str:
 METAVARS = {
     "Duration": "DURATION",
     "timedelta": "DURATION",
+    "ListenAddress": "HOST:PORT|unix:PATH",
     "Address": "HOST:PORT",
     "Path": "PATH",
     "int": "N",

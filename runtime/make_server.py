@@ -4,14 +4,12 @@ import grpc
 import pygrpc_native.aio
 from grpc import aio
 
-from runtime.engine import ChannelOptions, Engine, TlsFiles, resolve
+from runtime.engine import ChannelOptions, Engine, TlsFiles
 
 
-def make_server(
-    engine: Engine, *, tls: TlsFiles | None = None, options: ChannelOptions = ()
-) -> aio.Server:
-    """Make a server of that engine. It has no port yet."""
-    if resolve(engine, tls=tls is not None) is Engine.NATIVE:
+def make_server(engine: Engine, options: ChannelOptions = ()) -> aio.Server:
+    """Make a server of that engine, which is not `auto`. It has no port yet."""
+    if engine is Engine.NATIVE:
         return pygrpc_native.aio.server(options=options)
     return aio.server(options=list(options))
 

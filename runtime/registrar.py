@@ -13,6 +13,7 @@ from grpc import aio
 from runtime import codec
 from runtime.call import Call, Context, current_call
 from runtime.endless import is_endless, until_stopped
+from runtime.engine import Engine
 from runtime.in_flight import InFlight
 from runtime.method import Method
 from runtime.middleware import (
@@ -37,12 +38,14 @@ class Registrar:
         middleware: Sequence[Middleware],
         stopping: asyncio.Event,
         in_flight: InFlight,
+        engine: Engine,
     ) -> None:
         self._server = server
         self._service = service
         self._middleware = middleware
         self._stopping = stopping
         self._in_flight = in_flight
+        self._engine = engine
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Ignore them: generated code registers the same methods by name as well."""
@@ -80,7 +83,10 @@ class Registrar:
             behaviour = _answering_once(method, handler.unary_unary)
             inner = codec.unary(behaviour, deserialize, serialize)
             make = grpc.unary_unary_rpc_method_handler
-        return make(self._scoped_unary(method, fuse_unary(method, inner, self._middleware)))
+        scoped = self._scoped_unary(method, fuse_unary(method, inner, self._middleware))
+        if self._engine is Engine.GRPCIO and not method.request_streaming:
+            return grpc.stream_unary_rpc_method_handler(codec.sole_request(scoped))
+        return make(scoped)
 
     def _fuse_stream(self, method: Method, handler: MethodHandler) -> MethodHandler:
         deserialize, serialize = _serializers(method, handler)
@@ -92,7 +98,10 @@ class Registrar:
             behaviour = self._streaming(method, handler.unary_stream)
             inner = codec.server_stream(behaviour, deserialize, serialize)
             make = grpc.unary_stream_rpc_method_handler
-        return make(self._scoped_stream(method, fuse_stream(method, inner, self._middleware)))
+        scoped = self._scoped_stream(method, fuse_stream(method, inner, self._middleware))
+        if self._engine is Engine.GRPCIO and not method.request_streaming:
+            return grpc.stream_stream_rpc_method_handler(codec.sole_request_stream(scoped))
+        return make(scoped)
 
     def _streaming(self, method: Method, behaviour: object) -> Behaviour:
         found = _answering_with_stream(method, behaviour)

@@ -1,11 +1,14 @@
 """A gRPC server, assembled: engine, chain, health, reflection, channelz, graceful drain."""
 
 import asyncio
+import errno
 import gc
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from time import monotonic
 from typing import Any, override
 
@@ -16,7 +19,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 
 from runtime.chain import default_chain
 from runtime.endless import endless
-from runtime.engine import Engine, TlsFiles, resolve
+from runtime.engine import UNIX, ChannelOptions, Engine, TlsFiles, is_local
 from runtime.health import Health
 from runtime.health_servicer import HealthServicer
 from runtime.in_flight import InFlight
@@ -30,17 +33,31 @@ from runtime.settings import ServerSettings
 __all__ = ["Engine", "Server", "TlsFiles", "make_server"]
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+MAX_METADATA_BYTES = 16 * 1024
 
 OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # Else a second server on a taken port would start, and get a share of the calls.
     ("grpc.so_reuseport", 0),
+    # A client that has more RPCs under way on one connection waits until one of them has ended.
+    ("grpc.max_concurrent_streams", 1024),
+    # ... instead of being refused at random, which grpcio calls overload protection.
+    ("grpc.http.overload_protection", 0),
+    # What all headers of a call may take, in bytes as HTTP/2 counts them. Between two limits
+    # grpcio would refuse some calls at random: both are one.
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+    # How long a client may take to greet, in ms.
+    ("grpc.server_handshake_timeout_ms", 20_000),
     # Find dead clients, and let living ones ping every ten seconds.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 )
+
+# How many calls may at least wait for the event loop, whatever may run at once.
+MIN_PENDING_RPCS = 4096
 
 # The native engine closes its connections without writing first what it was given last: of
 # the RPCs that end in a drain, a fifth would lose their answers (0.5.0). It has no way to
@@ -62,8 +79,8 @@ class Server:
     ) -> None:
         self._settings = settings
         self._middleware = default_chain(settings) if middleware is None else middleware
-        self._engine = resolve(settings.engine, tls=settings.tls is not None)
-        self._server = make_server(settings.engine, tls=settings.tls, options=OPTIONS)
+        self._engine = settings.resolved_engine
+        self._server = make_server(self._engine, _options(settings))
         self._services: list[str] = []
         self.health = Health() if health is None else health
         self._in_flight = InFlight()
@@ -78,7 +95,7 @@ class Server:
         TypeError where a method is not asynchronous.
         """
         registrar = Registrar(
-            self._server, service, self._middleware, self.stopping, self._in_flight
+            self._server, service, self._middleware, self.stopping, self._in_flight, self._engine
         )
         adder(servicer, registrar)
         self._services.append(service.full_name)
@@ -108,6 +125,12 @@ class Server:
             gc.collect()
             gc.freeze()
             log.info("serving", address=address, engine=str(self._engine))
+            if self._engine is Engine.NATIVE and not is_local(address):
+                log.warning(
+                    "the native engine does not limit what a compressed message inflates to: let "
+                    "only a proxy connect that refuses requests with grpc-encoding",
+                    address=address,
+                )
             await stop.wait()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
@@ -135,7 +158,7 @@ class Server:
             reason = getattr(error, "strerror", None) or str(error)
             message = f"--listen {listen}: {reason.lower()}"
             raise StartError(message) from error
-        return f"{listen.rpartition(':')[0]}:{port}"
+        return listen if listen.startswith(UNIX) else f"{listen.rpartition(':')[0]}:{port}"
 
     def _add_standard_services(self) -> None:
         own = tuple(self._services)
@@ -160,6 +183,18 @@ class Server:
         )
 
 
+def _options(settings: ServerSettings) -> ChannelOptions:
+    # Of the calls that wait for the event loop grpcio cancels those beyond a limit, some from
+    # 1,000 on. `Admission` is to refuse them, which says why; but some limit there must be, since a
+    # client that begins and resets calls makes more than the loop can look at.
+    pending = max(MIN_PENDING_RPCS, settings.max_concurrent_rpcs)
+    return (
+        *OPTIONS,
+        ("grpc.server.max_pending_requests", pending),
+        ("grpc.server.max_pending_requests_hard_limit", pending),
+    )
+
+
 class _Reflection(reflection.aio.ReflectionServicer):
     """A client may hold its reflection stream open for ever: that must not hold the drain."""
 
@@ -172,6 +207,25 @@ class _Reflection(reflection.aio.ReflectionServicer):
 
 def check_free(address: str) -> None:
     """Raise the OSError that says why the address cannot be listened on; gRPC does not say."""
+    if address.startswith(UNIX):
+        _check_path_free(address.removeprefix(UNIX))
+        return
     host, _, port = address.rpartition(":")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     socket.create_server((host.strip("[]"), int(port)), family=family).close()
+
+
+def _check_path_free(path: str) -> None:
+    """Take away the socket that a killed server left, and no other file."""
+    if Path(path).exists() and not Path(path).is_socket():
+        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink()
+        except FileNotFoundError:
+            probe.bind(path)
+            Path(path).unlink()
+        else:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

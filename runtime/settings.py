@@ -4,6 +4,7 @@ A flag wins over its environment variable, which wins over the default. What is 
 has no default, and its absence stops the start with a message that names the flag.
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -12,12 +13,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.duration import parse_duration
-from runtime.engine import Engine, TlsFiles, resolve
+from runtime.engine import UNIX, Engine, TlsFiles, resolve
 from runtime.flags import load, program_name
 
 __all__ = [
     "Address",
     "Duration",
+    "ListenAddress",
     "MonitoringSettings",
     "ServerSettings",
     "Settings",
@@ -37,8 +39,19 @@ def check_address(value: str) -> str:
     return value
 
 
+def check_listen_address(value: str) -> str:
+    """Accept `host:port`, and `unix:PATH` of at most 107 bytes: the kernel takes no more."""
+    if not value.startswith(UNIX):
+        return check_address(value)
+    if not 0 < len(os.fsencode(value.removeprefix(UNIX))) < 108:
+        message = "must name a path of at most 107 bytes, for example unix:/run/bodega/product.sock"
+        raise ValueError(message)
+    return value
+
+
 type Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 type Address = Annotated[str, AfterValidator(check_address)]
+type ListenAddress = Annotated[str, AfterValidator(check_listen_address)]
 
 
 class Settings(BaseSettings):
@@ -62,9 +75,12 @@ class Settings(BaseSettings):
 class ServerSettings(Settings):
     """Serving."""
 
-    listen: Annotated[Address, Field(description="address of the gRPC listener")]
+    listen: Annotated[ListenAddress, Field(description="address of the gRPC listener")]
     engine: Annotated[
-        Engine, Field(description="HTTP/2 engine; auto is native, or grpcio with TLS")
+        Engine,
+        Field(
+            description="HTTP/2 engine; auto is native on loopback and Unix sockets, else grpcio"
+        ),
     ] = Engine.AUTO
     grace: Annotated[
         Duration,
@@ -89,6 +105,11 @@ class ServerSettings(Settings):
     ] = True
 
     @property
+    def resolved_engine(self) -> Engine:
+        """The engine that serves: grpcio or native."""
+        return resolve(self.engine, self.listen, tls=self.tls is not None)
+
+    @property
     def tls(self) -> TlsFiles | None:
         """The files of the listener's certificate, where TLS is on."""
         if self.tls_certificate is None or self.tls_key is None:
@@ -108,7 +129,7 @@ class ServerSettings(Settings):
                 message = f"{flag}: there is no file {path}"
                 raise ValueError(message)
         try:
-            resolve(self.engine, tls=self.tls is not None)
+            _ = self.resolved_engine
         except ValueError as error:
             message = f"--engine: {error}"
             raise ValueError(message) from error

@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Awaitable
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,67 @@ async def test_introspection_can_be_turned_off(server_settings: ServerSettings) 
 
 
 @pytest.fixture
+def socket_path() -> Iterator[Path]:
+    """A path that is short enough for a Unix socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "echo.sock"
+
+
+def on_socket(settings: ServerSettings, path: Path) -> ServerSettings:
+    return ServerSettings.model_validate(settings.model_dump() | {"listen": f"unix:{path}"})
+
+
+async def test_a_server_listens_on_a_unix_socket_and_leaves_none_behind(
+    server_settings: ServerSettings, socket_path: Path
+) -> None:
+    server = Server(on_socket(server_settings, socket_path))
+    server.add(add_echo, echo := Echo(echo_service()), echo.service)
+    async with server.running() as address:
+        assert address == f"unix:{socket_path}"
+        async with connect(address, echo.service, timeout=PATIENCE) as channel:
+            assert await EchoStub(channel, echo.service).call("Say", "a") == ["a"]
+            assert await EchoStub(channel, echo.service).call("Collect", "a", "b") == ["ab"]
+    assert not socket_path.exists()
+
+
+async def test_the_socket_of_a_killed_server_is_replaced(
+    server_settings: ServerSettings, socket_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(socket_path))
+    async with Server(on_socket(server_settings, socket_path)).running():
+        assert socket_path.is_socket()
+
+
+async def test_a_socket_that_is_served_is_not_taken_over(
+    server_settings: ServerSettings, socket_path: Path
+) -> None:
+    settings = on_socket(server_settings, socket_path)
+    async with Server(settings).running():
+        with pytest.raises(StartError, match=f"--listen unix:{socket_path}: address already in use"):
+            async with Server(settings).running():
+                pass
+
+
+async def test_a_file_that_is_no_socket_is_not_replaced(
+    server_settings: ServerSettings, socket_path: Path
+) -> None:
+    socket_path.write_text("precious")
+    with pytest.raises(StartError, match="file exists"):
+        async with Server(on_socket(server_settings, socket_path)).running():
+            pass
+    assert socket_path.read_text() == "precious"
+
+
+async def test_a_socket_in_a_folder_that_is_missing_is_an_error(
+    server_settings: ServerSettings, socket_path: Path
+) -> None:
+    with pytest.raises(StartError, match="no such file or directory"):
+        async with Server(on_socket(server_settings, socket_path / "deeper")).running():
+            pass
+
+
+@pytest.fixture
 def tls(tmp_path: Path) -> TlsFiles:
     """A certificate for localhost, signed by itself."""
     made = TlsFiles(tmp_path / "certificate.pem", tmp_path / "key.pem")
@@ -345,6 +407,17 @@ def test_a_signal_ends_the_process_with_exit_code_0(engine: Engine, number: sign
     assert process.returncode == 0, rest
     events = [json.loads(line)["event"] for line in rest.splitlines()]
     assert events == ["draining", "stopped"]
+
+
+def test_the_native_engine_warns_where_strangers_can_connect() -> None:
+    with start("0.0.0.0:0", Engine.NATIVE) as process:
+        assert process.stderr is not None
+        assert '"engine": "native"' in process.stderr.readline()
+        warning = json.loads(process.stderr.readline())
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)
+    assert warning["level"] == "warning"
+    assert "grpc-encoding" in warning["event"]
 
 
 def test_a_taken_port_ends_the_process_with_a_message_and_no_traceback(engine: Engine) -> None:

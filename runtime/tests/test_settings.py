@@ -12,7 +12,7 @@ from pydantic import Field
 from runtime.duration import format_duration, parse_duration
 from runtime.engine import Engine
 from runtime.settings import (
-    Address,
+    ListenAddress,
     ServerSettings,
     Settings,
     SettingsConfigDict,
@@ -25,7 +25,7 @@ class Shop(ServerSettings, TelemetrySettings):
     """The shop server."""
 
     model_config = SettingsConfigDict(env_prefix="BODEGA_SHOP_")
-    listen: Address = "127.0.0.1:50099"
+    listen: ListenAddress = "127.0.0.1:50099"
     database: Annotated[str, Field(description="database URL")]
     migrate: Annotated[bool | None, Field(description="100 % of the schema")] = None
 
@@ -48,6 +48,11 @@ def test_a_flag_wins_over_the_environment_over_the_default(
     assert settings.grace == timedelta(minutes=2)
     assert settings.engine is Engine.AUTO
     assert settings.migrate is True
+
+
+def test_a_listener_may_be_a_unix_socket() -> None:
+    path = "unix:/" + "a" * 106
+    assert load(Shop, ["--database", "x", "--listen", path]).listen == path
 
 
 def test_switches_have_two_flags() -> None:
@@ -81,6 +86,8 @@ def test_settings_cannot_be_changed() -> None:
         (["--listen", "50051"], "--listen: must be host:port"),
         (["--listen", "::1:50051"], "--listen: must be host:port"),
         (["--listen", "a:65536"], "--listen: must be host:port"),
+        (["--listen", "unix:"], "--listen: must name a path of at most 107 bytes"),
+        (["--listen", "unix:/" + "a" * 107], "--listen: must name a path of at most 107 bytes"),
         (["--engine", "fast"], "--engine: Input should be 'grpcio', 'native' or 'auto'"),
         (["--trace-ratio", "1.5"], "--trace-ratio: Input should be less than or equal to 1"),
         (["--max-concurrent-rpcs", "0"], "--max-concurrent-rpcs: Input should be greater"),
