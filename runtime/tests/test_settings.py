@@ -12,6 +12,7 @@ from pydantic import Field
 from runtime.duration import format_duration, parse_duration
 from runtime.engine import Engine
 from runtime.settings import (
+    Address,
     ListenAddress,
     ServerSettings,
     Settings,
@@ -138,7 +139,7 @@ def test_help_tells_each_flag_its_default_and_its_variable(
     text = " ".join(capsys.readouterr().out.split())
     assert "The shop server." in text
     assert (
-        "--listen HOST:PORT address of the gRPC listener "
+        "--listen HOST:PORT|unix:PATH address of the gRPC listener "
         "[default 127.0.0.1:50099; BODEGA_SHOP_LISTEN]"
     ) in text
     assert "--grace DURATION" in text
