@@ -20,6 +20,7 @@ from bench import report
 from bench.benchmark import Options, WrongResultError
 from bench.benchmarks import (
     add_items,
+    bombs,
     get_cart,
     get_product,
     identity,
@@ -45,10 +46,11 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "memory": memory,
     "identity": identity,
     "worker_file": worker_file,
+    "bombs": bombs,
     "start": start,
     "shop": shop,
 }
-SLOW = {"memory", "shop"}
+SLOW = {"bombs", "memory", "shop"}
 MISSED, FAILED, INTERRUPTED = 1, 3, 130
 PRINTED_WIDTH = 140
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.benchmark import WrongResultError
+from runtime.testing.process_memory import ProcessMemory
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -33,22 +34,10 @@ class Process:
         # The clock of that process, as clock_getcpuclockid(3) names it: it has no ticks of 10 ms.
         return time.clock_gettime(~self.pid << 3 | 2)
 
-    def peak_bytes(self) -> int:
-        """Return the most memory (resident set) that it ever had."""
-        return self._kernel_bytes("status", "VmHWM")
-
-    def resident_bytes(self) -> int:
-        """Return its memory (resident set), which counts what it shares with others in full."""
-        return self._kernel_bytes("smaps_rollup", "Rss")
-
-    def proportional_bytes(self) -> int:
-        """Return its memory with its own share only of each page that others have as well."""
-        return self._kernel_bytes("smaps_rollup", "Pss")
-
-    def _kernel_bytes(self, file: str, name: str) -> int:
-        text = Path(f"/proc/{self.pid}/{file}").read_text()
-        found = next(line for line in text.splitlines() if line.startswith(f"{name}:"))
-        return int(found.split()[1]) * 1024
+    @property
+    def memory(self) -> ProcessMemory:
+        """What it takes of memory."""
+        return ProcessMemory(self.pid)
 
 
 @asynccontextmanager

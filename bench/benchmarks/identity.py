@@ -59,7 +59,7 @@ class Side:
 async def run(options: Options) -> Sequence[Figure]:
     """Measure the three in turns, all of one server."""
     async with identity_server(options.folder / "identity") as server:
-        begun = server.process.peak_bytes()
+        begun = server.process.memory.peak()
         sides = await _sides(options, server)
         for side in sides.values():
             await side.run(options)
@@ -67,7 +67,7 @@ async def run(options: Options) -> Sequence[Figure]:
             name: partial(side.run, options) for name, side in sides.items()
         }
         reached = await in_turns(runs, options.rounds, options.report)
-        peak = server.process.peak_bytes()
+        peak = server.process.memory.peak()
     return [
         *_figures(reached),
         _memory("identity memory, peak", peak, Target("below", 100)),

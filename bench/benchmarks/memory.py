@@ -20,12 +20,12 @@ async def run(options: Options) -> Sequence[Figure]:
     request = product_pb2.StreamProductsRequest().SerializeToString()
     streaming = write_call(options.folder / "stream.body", "StreamProducts", [request])
     async with product_server(options.folder) as server:
-        begun = server.process.peak_bytes()
+        begun = server.process.memory.peak()
         options.report("importing them")
         imported = await h2load(options.h2load, server.address, importing, token=server.token)
         options.report("streaming them")
         streamed = await h2load(options.h2load, server.address, streaming)
-        peak = server.process.peak_bytes()
+        peak = server.process.memory.peak()
         # After the peak was read, because this client asks for them once more.
         check_equal("products in the catalogue", await server.count(), PRODUCTS)
         check_equal("imports, counted", await server.handled("ImportProducts"), {"OK": 1})

@@ -82,9 +82,9 @@ async def _busy(options: Options, folder: Path) -> list[Figure]:
         await asyncio.sleep(SETTLE_SECONDS)
         use = await _use(shop, BUSY_SECONDS)
         processes = shop.processes.values()
-        resident = sum(process.resident_bytes() for process in processes)
-        share = sum(process.proportional_bytes() for process in processes)
-        peak = sum(process.peak_bytes() for process in processes)
+        resident = sum(process.memory.resident() for process in processes)
+        share = sum(process.memory.proportional() for process in processes)
+        peak = sum(process.memory.peak() for process in processes)
     return [
         _figure("memory (RSS) of all parts", "MB", resident / MB, target=Target("below", 350)),
         _figure("the same, each at its peak", "MB", peak / MB),

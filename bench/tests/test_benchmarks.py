@@ -8,6 +8,7 @@ import pytest
 from bench.benchmark import Options, WrongResultError, check_equal
 from bench.benchmarks import (
     add_items,
+    bombs,
     get_product,
     import_products,
     memory,
@@ -30,6 +31,9 @@ def options(tmp_path: Path) -> Options:
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(add_items, "CARTS", 2)
     monkeypatch.setattr(add_items, "SINGLE_ITEMS", 20)
+    monkeypatch.setattr(bombs, "ZEROS_MIB", 16)
+    monkeypatch.setattr(bombs, "NOISE_MIB", 8)
+    monkeypatch.setattr(bombs, "AT_ONCE", 4)
     monkeypatch.setattr(get_product, "PRODUCTS", 400)
     monkeypatch.setattr(import_products, "ROWS", 400)
     monkeypatch.setattr(import_products, "SINGLE_ROWS", 20)
@@ -48,7 +52,7 @@ async def test_a_benchmark_measures(name: str, options: Options) -> None:
     assert figures
     for figure in figures:
         assert len(figure.rounds) == 1
-        assert figure.value > 0
+        assert figure.value >= 0
 
 
 def test_a_wrong_result_names_what_was_found_and_expected() -> None:

@@ -56,4 +56,4 @@ def test_what_a_process_used_is_what_it_says_itself() -> None:
 
 def test_a_page_that_is_shared_counts_less_than_one_that_is_resident() -> None:
     process = Process("", os.getpid())
-    assert 0 < process.proportional_bytes() < process.resident_bytes()
+    assert 0 < process.memory.proportional() < process.memory.resident()

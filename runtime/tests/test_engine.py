@@ -4,7 +4,13 @@ import pytest
 
 from runtime.engine import Engine, resolve
 
-LOCAL = ["127.0.0.1:50051", "127.9.8.7:1", "localhost:50051", "[::1]:50051", "unix:/run/product.sock"]
+LOCAL = [
+    "127.0.0.1:50051",
+    "127.9.8.7:1",
+    "localhost:50051",
+    "[::1]:50051",
+    "unix:/run/product.sock",
+]
 OPEN = ["0.0.0.0:50051", "[::]:50051", "10.0.0.1:50051", "product.example:50051"]
 
 

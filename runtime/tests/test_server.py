@@ -322,7 +322,9 @@ async def test_a_socket_that_is_served_is_not_taken_over(
 ) -> None:
     settings = on_socket(server_settings, socket_path)
     async with Server(settings).running():
-        with pytest.raises(StartError, match=f"--listen unix:{socket_path}: address already in use"):
+        with pytest.raises(
+            StartError, match=f"--listen unix:{socket_path}: address already in use"
+        ):
             async with Server(settings).running():
                 pass
 
