@@ -32,8 +32,9 @@ class Tokens(Protocol):
 class AuthorizedCall:
     """A call that carries a token. Where one must be fetched first, it begins when it is used.
 
-    A refused token (UNAUTHENTICATED) is dropped. A call that sends one request is then made once
-    more with a new token; a request stream is its caller's to repeat.
+    A refused token (UNAUTHENTICATED) is dropped, in the midst of a stream too. A call that sends
+    one request and had no answer is then made once more with a new token; a request stream, or
+    the rest of a stream of responses, is its caller's to repeat.
     """
 
     def __init__(self, tokens: Tokens, begin: Begin, deadline: float, *, repeats: bool) -> None:
@@ -58,28 +59,30 @@ class AuthorizedCall:
         return await (await self._begun())
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        call, answered = await self._begun(), False
-        try:
-            async for response in call:
-                answered = True
-                yield response
-        except aio.AioRpcError as error:
-            if answered or not self._refused(error):
-                raise
-        else:
-            return
-        async for response in await self._begun():
-            yield response
+        while True:
+            call = await self._begun()
+            try:
+                async for response in call:
+                    self._repeats = False
+                    yield response
+            except aio.AioRpcError as error:
+                if not self._refused(error):
+                    raise
+            else:
+                return
 
     async def read(self) -> Any:
         """Return the next response, or EOF."""
-        call = await self._begun()
-        try:
-            return await call.read()
-        except aio.AioRpcError as error:
-            if not self._refused(error):
-                raise
-        return await (await self._begun()).read()
+        while True:
+            call = await self._begun()
+            try:
+                response = await call.read()
+            except aio.AioRpcError as error:
+                if not self._refused(error):
+                    raise
+            else:
+                self._repeats = False
+                return response
 
     async def write(self, request: Any) -> None:
         """Send a request."""

@@ -4,6 +4,7 @@ Deny by default: an RPC without a policy, or one that wants scopes where nothing
 them, cannot be registered, so that its server does not start.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any, Protocol
 
 from bodega.auth.v1 import policy_pb2
 from runtime.call import Context
+from runtime.endless import ending
+from runtime.errors import DomainError
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
 
@@ -23,6 +26,12 @@ class Guard(Protocol):
 
     async def verify(self, context: Context, scopes: frozenset[str]) -> None:
         """Let the call go on, or raise Unauthenticated, PermissionDenied or Unavailable."""
+
+    async def hold(self, context: Context, scopes: frozenset[str]) -> asyncio.Future[DomainError]:
+        """Verify a stream without an end; the future says with which error it is to end.
+
+        It is cancelled when the stream has ended.
+        """
 
 
 class PolicyError(Exception):
@@ -64,7 +73,10 @@ class Authorization:
     def stream(self, method: Method, handler: StreamHandler) -> StreamHandler:
         """Guard a handler that answers with a stream."""
         guard, scopes = self._guard, self._wanted(method)
-        return handler if guard is None or not scopes else guard_stream(guard, scopes, handler)
+        if guard is None or not scopes:
+            return handler
+        wrap = guard_endless if method.is_endless else guard_stream
+        return wrap(guard, scopes, handler)
 
     def _wanted(self, method: Method) -> frozenset[str]:
         """Return the scopes that callers need, none where anybody may call."""
@@ -108,3 +120,19 @@ def guard_stream(guard: Guard, scopes: frozenset[str], handler: StreamHandler) -
         return handler(request, context) if admitted else verified(request, context)
 
     return guarded
+
+
+def guard_endless(guard: Guard, scopes: frozenset[str], handler: StreamHandler) -> StreamHandler:
+    """Ask the guard before the first answer, and let it end the stream later."""
+
+    async def held(request: Any, context: Context) -> AsyncGenerator[Any]:
+        end = await guard.hold(context, scopes)
+        ending.set(end)
+        try:
+            async with aclosing(handler(request, context)) as responses:
+                async for response in responses:
+                    yield response
+        finally:
+            end.cancel()
+
+    return held

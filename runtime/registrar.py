@@ -12,7 +12,7 @@ from grpc import aio
 
 from runtime import codec
 from runtime.call import Call, Context, current_call
-from runtime.endless import is_endless, until_stopped
+from runtime.endless import is_endless, until_ended
 from runtime.engine import Engine
 from runtime.in_flight import InFlight
 from runtime.method import Method
@@ -105,7 +105,7 @@ class Registrar:
 
     def _streaming(self, method: Method, behaviour: object) -> Behaviour:
         found = _answering_with_stream(method, behaviour)
-        return until_stopped(found, self._stopping) if method.is_endless else found
+        return until_ended(found, self._stopping) if method.is_endless else found
 
     def _scoped_unary(self, method: Method, handler: UnaryHandler) -> UnaryHandler:
         stopping, in_flight = self._stopping, self._in_flight

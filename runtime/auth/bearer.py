@@ -4,17 +4,19 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Self
 
-from runtime.auth.caller import Caller, current_caller
+from runtime.auth.caller import current_caller
 from runtime.auth.issuer import Issuer
+from runtime.auth.jwk import Key
 from runtime.auth.jwks import Jwks, JwksLimits
+from runtime.auth.open_streams import End, OpenStreams
 from runtime.auth.refresh import AwayError
+from runtime.auth.refusals import BOUND, EXPIRED, INVALID, deny, issuer_away, missing, refusal
 from runtime.auth.settings import VerifierSettings
 from runtime.auth.token_cache import TokenCache
 from runtime.auth.verifier import TokenError, TokenExpiredError, Verified, Verifier
 from runtime.call import Context
-from runtime.errors import PermissionDenied, Unauthenticated, Unavailable
 
 
 class BearerGuard:
@@ -37,8 +39,9 @@ class BearerGuard:
     ) -> None:
         self._tokens = tokens or TokenCache()
         self._keys = Jwks(
-            issuer, limits=limits, on_removed=self._tokens.drop_signed_by, monotonic=monotonic
+            issuer, limits=limits, on_removed=self._drop_signed_by, monotonic=monotonic
         )
+        self._streams = OpenStreams(self._keys, now)
         self._verifier = Verifier(self._keys, issuer=issuer.url, audience=audience, leeway=leeway)
         self._now = now
         self._monotonic = monotonic
@@ -77,22 +80,35 @@ class BearerGuard:
 
     async def verify(self, context: Context, scopes: frozenset[str]) -> None:
         """Let the call go on. Raises Unauthenticated, PermissionDenied, Unavailable."""
-        seen = await self._look_closely(_authorization(context))
-        if not scopes <= seen.caller.scopes:
-            _deny(scopes, seen.caller)
-        current_caller.set(seen.caller)
+        await self._verified(context, scopes)
+
+    async def hold(self, context: Context, scopes: frozenset[str]) -> End:
+        """Do the same for a stream without an end, and watch over its token.
+
+        The future's result is the error with which the stream is to end; cancel it at the end.
+        """
+        # Nothing may be awaited in between: the key would be withdrawn unnoticed meanwhile.
+        return self._streams.add(await self._verified(context, scopes))
 
     async def close(self) -> None:
         """Give up what is being fetched."""
+        await self._streams.close()
         await self._keys.close()
+
+    def _drop_signed_by(self, keys: frozenset[Key]) -> None:
+        self._tokens.drop_signed_by(keys)
+        self._streams.drop_signed_by(keys)
+
+    async def _verified(self, context: Context, scopes: frozenset[str]) -> Verified:
+        seen = await self._look_closely(_authorization(context))
+        if not scopes <= seen.caller.scopes:
+            deny(scopes, seen.caller)
+        current_caller.set(seen.caller)
+        return seen
 
     async def _look_closely(self, header: str | bytes | None) -> Verified:
         if not isinstance(header, str):
-            raise Unauthenticated(
-                "this call wants a token: authorization: Bearer TOKEN",
-                reason="TOKEN_MISSING",
-                challenge='Bearer realm="bodega"',
-            )
+            raise missing()
         token = _bearer_token(header)
         try:
             key = await self._verifier.key_of(token)
@@ -101,18 +117,14 @@ class BearerGuard:
                 return _unexpired(seen, self._now())
             found = self._verifier.verify(token, key)
         except TokenExpiredError as error:
-            raise _refusal(f"the token was refused: {error}", "TOKEN_EXPIRED") from error
+            raise refusal(f"the token was refused: {error}", EXPIRED) from error
         except TokenError as error:
-            raise _refusal(f"the token was refused: {error}", "TOKEN_INVALID") from error
+            raise refusal(f"the token was refused: {error}", INVALID) from error
         except AwayError as error:
-            raise Unavailable(
-                "the token cannot be checked now: its issuer is away",
-                reason="ISSUER_UNAVAILABLE",
-                retry_after=max(error.retry_after, timedelta(seconds=1)),
-            ) from error
+            raise issuer_away(error) from error
         if found.confirmation is not None:
             # gRPC has no DPoP, and a stolen token must be of no use to who lacks its key.
-            raise _refusal("the token is bound to a key: it is no bearer token", "TOKEN_BOUND")
+            raise refusal("the token is bound to a key: it is no bearer token", BOUND)
         self._tokens.remember(header, found)
         return found
 
@@ -135,7 +147,7 @@ def _authorization(context: Context) -> str | bytes | None:
     for key, value in metadata:
         if key == "authorization":
             if header is not None:
-                raise _refusal("there is more than one authorization header", "TOKEN_INVALID")
+                raise refusal("there is more than one authorization header", INVALID)
             header = value
     return header
 
@@ -143,20 +155,5 @@ def _authorization(context: Context) -> str | bytes | None:
 def _bearer_token(header: str) -> str:
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise _refusal("the authorization header must be: Bearer TOKEN", "TOKEN_INVALID")
+        raise refusal("the authorization header must be: Bearer TOKEN", INVALID)
     return token
-
-
-def _refusal(message: str, reason: str) -> Unauthenticated:
-    challenge = f'Bearer realm="bodega", error="invalid_token", error_description="{message}"'
-    return Unauthenticated(message, reason=reason, challenge=challenge)
-
-
-def _deny(scopes: frozenset[str], caller: Caller) -> NoReturn:
-    wanted = " ".join(sorted(scopes))
-    raise PermissionDenied(
-        f"this call wants the scopes: {wanted}",
-        reason="SCOPE_MISSING",
-        metadata={"scopes": wanted, "missing": " ".join(sorted(scopes - caller.scopes))},
-        challenge=f'Bearer realm="bodega", error="insufficient_scope", scope="{wanted}"',
-    )

@@ -1,9 +1,11 @@
 """The issuer's keys, kept: fetched once for all who wait, and used while it is away."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 
 from runtime.auth.issuer import Issuer, IssuerError, max_age
 from runtime.auth.jwk import JwkError, Key, KeyId, parse_jwks
@@ -83,6 +85,19 @@ class Jwks:
             if not joined:
                 self._looked_for.add(kid)
         return key
+
+    async def keep_fresh(self) -> NoReturn:
+        """Fetch the keys whenever they are stale. AwayError once they may be used no more."""
+        while True:
+            seconds = self.fresh_until - self._monotonic()
+            if seconds <= 0:
+                try:
+                    await self._refresh.now()
+                except AwayError as error:
+                    if self._monotonic() >= self._stale_until:
+                        raise
+                    seconds = error.retry_after.total_seconds()
+            await asyncio.sleep(seconds)
 
     async def close(self) -> None:
         """Give up a fetch that runs."""

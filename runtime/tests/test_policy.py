@@ -1,5 +1,7 @@
 """Deny by default: what cannot be enforced cannot be registered."""
 
+import asyncio
+
 import grpc
 import pytest
 from grpc import aio
@@ -8,7 +10,7 @@ from bodega.auth.v1 import policy_pb2
 from bodega.product.v1 import product_pb2
 from runtime.call import Context
 from runtime.chain import default_chain
-from runtime.errors import PermissionDenied
+from runtime.errors import DomainError, PermissionDenied
 from runtime.method import Method
 from runtime.policy import PolicyError, policy_of
 from runtime.server import Server
@@ -32,6 +34,10 @@ class OnceOnly:
         self.asked.append(scopes)
         if len(self.asked) > 1:
             raise PermissionDenied("no", reason="SCOPE_MISSING")
+
+    async def hold(self, context: Context, scopes: frozenset[str]) -> asyncio.Future[DomainError]:
+        await self.verify(context, scopes)
+        return asyncio.get_running_loop().create_future()
 
 
 def add(settings: ServerSettings, policy: policy_pb2.Policy | None) -> None:
