@@ -20,6 +20,13 @@ def unpack(error: aio.AioRpcError, into: Message) -> bool:
     return any(detail.Unpack(into) for detail in (status.details if status else ()))
 
 
+def reason_of(error: aio.AioRpcError) -> str:
+    """Return the reason for programs (google.rpc.ErrorInfo), empty where there is none."""
+    info = error_details_pb2.ErrorInfo()
+    unpack(error, info)
+    return info.reason
+
+
 def retry_delay(error: aio.AioRpcError) -> timedelta:
     """Return how long the server asks to be left alone (google.rpc.RetryInfo)."""
     info = error_details_pb2.RetryInfo()

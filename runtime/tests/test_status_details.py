@@ -3,9 +3,10 @@ from datetime import timedelta
 import grpc
 import pytest
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from runtime.status_details import retry_delay, unpack
+from runtime.status_details import reason_of, retry_delay, unpack
 
 AWAY = grpc.StatusCode.UNAVAILABLE
 
@@ -16,8 +17,14 @@ def refusal(details: bytes, message: str = "away") -> grpc.aio.AioRpcError:
 
 
 def status(message: str, seconds: int = 2) -> bytes:
+    return packed(
+        message, error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=seconds))
+    )
+
+
+def packed(message: str, detail: Message) -> bytes:
     info = any_pb2.Any()
-    info.Pack(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=seconds)))
+    info.Pack(detail)
     return status_pb2.Status(
         code=AWAY.value[0], message=message, details=[info]
     ).SerializeToString()
@@ -43,3 +50,9 @@ def test_details_that_make_no_sense_are_none(error: grpc.aio.AioRpcError) -> Non
 
 def test_a_detail_that_is_not_there_is_not_found() -> None:
     assert not unpack(refusal(status("away")), error_details_pb2.ErrorInfo())
+
+
+def test_the_reason_is_that_of_the_error_info() -> None:
+    info = error_details_pb2.ErrorInfo(reason="DATABASE_AWAY", domain="bodega")
+    assert reason_of(refusal(packed("away", info))) == "DATABASE_AWAY"
+    assert not reason_of(refusal(status("away")))

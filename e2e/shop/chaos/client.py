@@ -10,9 +10,12 @@ from grpc import aio
 
 from runtime.backoff import Backoff
 from runtime.errors import Unavailable
+from runtime.status_details import reason_of
 
 # What an outage may look like from outside. Any other answer is a fault, of us or of the shop.
 _PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+# How a session ends whose token was good when it began; the channel has dropped that.
+_TOKEN_IS_OVER = frozenset({"TOKEN_EXPIRED", "TOKEN_KEY_WITHDRAWN"})
 _DEADLINE_SECONDS = 5.0
 # Calls whose deadline passes while the server works, so that answers get lost without a kill too.
 _HASTY = 0.1
@@ -56,7 +59,7 @@ class Client:
         except Unavailable:
             return None
         except aio.AioRpcError as error:
-            if error.code() not in _PASSING:
+            if error.code() not in _PASSING and reason_of(error) not in _TOKEN_IS_OVER:
                 raise
             return None
 
