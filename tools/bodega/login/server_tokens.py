@@ -60,9 +60,10 @@ class ServerTokens:
 
         One that was refused as soon as it was made would be followed by its like.
         """
-        if self._token and self._clock() < self._token.made + LEAST_LIFE_SECONDS:
-            return False
-        self._refused, self._token = token, None
+        if self._token is not None and self._token.token == token:
+            if self._clock() < self._token.made + LEAST_LIFE_SECONDS:
+                return False
+            self._refused, self._token = token, None
         return True
 
     def _is_good(self, token: AccessToken) -> bool:

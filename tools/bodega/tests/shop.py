@@ -132,10 +132,11 @@ async def guarded(
     servicer: object,
     service: ServiceDescriptor,
     listen: str = "127.0.0.1:0",
+    leeway: timedelta = timedelta(seconds=30),
 ) -> AsyncIterator[str]:
     """Serve to whoever has a token of the issuer; yield the address."""
     settings = ServerSettings(listen=listen)
-    guard = BearerGuard(Issuer(issuer), audience)
+    guard = BearerGuard(Issuer(issuer), audience, leeway=leeway)
     server = Server(settings, middleware=default_chain(settings, guard=guard))
     server.add(add, servicer, service)
     try:
@@ -170,7 +171,7 @@ async def discount(folder: Path, issuer: str) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def cart(
-    folder: Path, identity: Identity, product: str, discount: str, *, listen: str = "127.0.0.1:0"
+    folder: Path, identity: Identity, product: str, discount: str, **how: Any
 ) -> AsyncIterator[str]:
     """Serve carts, whose prices are those of the real servers; yield the address."""
     settings = CartSettings.model_validate(
@@ -187,6 +188,6 @@ async def cart(
         carts = Carts(CartStore(database), book, hub, encode_cart)
         servicer = CartServicer(carts, Live(carts, hub))
         add = cart_pb2_grpc.add_CartServiceServicer_to_server
-        serving = guarded(identity.url, settings.audience, add, servicer, service, listen)
+        serving = guarded(identity.url, settings.audience, add, servicer, service, **how)
         async with serving as address:
             yield address
