@@ -86,7 +86,12 @@ class AuthorizedCall:
 
     async def write(self, request: Any) -> None:
         """Send a request."""
-        await (await self._begun()).write(request)
+        call = await self._begun()
+        try:
+            await call.write(request)
+        except aio.AioRpcError as error:
+            self._refused(error)
+            raise
 
     async def done_writing(self) -> None:
         """End the request stream."""

@@ -80,7 +80,17 @@ class SendingCall:
     async def write(self, request: Any) -> None:
         """Send a request."""
         with self._truly():
-            await self._call.write(request)
+            try:
+                await self._call.write(request)
+            except asyncio.InvalidStateError as error:
+                # The call had ended before: grpc.aio does not say how.
+                code = await self._call.code()
+                if self._given_up or code is grpc.StatusCode.OK:
+                    raise
+                headers = await self._call.initial_metadata()
+                trailers = await self._call.trailing_metadata()
+                details = await self._call.details()
+                raise aio.AioRpcError(code, headers, trailers, details=details) from error
 
     def cancel(self) -> bool:
         """Give the call up; return whether it was still running."""

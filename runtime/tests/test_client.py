@@ -22,6 +22,7 @@ from runtime.errors import Unavailable
 from runtime.outgoing import within
 from runtime.server import Server
 from runtime.settings import ServerSettings
+from runtime.status_details import reason_of
 from runtime.testing.echo import KINDS, Echo, EchoStub, add_echo, echo_service
 from runtime.testing.rpc import ServeEcho
 from runtime.testing.waiting import PATIENCE, eventually
@@ -261,6 +262,18 @@ async def test_a_call_that_is_given_up_is_cancelled(serve_echo: ServeEcho, kind:
     with pytest.raises(asyncio.CancelledError):
         await (call if kind == "Collect" else call.read())
     assert handled(echo, kind) == {"CANCELLED": 1}
+
+
+async def test_a_request_that_comes_after_the_end_is_told_how_the_call_ended(
+    serve_echo: ServeEcho,
+) -> None:
+    stub = await serve_echo(Failing(1, {}))
+    call = stub.begin_with("Chat", None)
+    await eventually(call.done)
+    with pytest.raises(aio.AioRpcError) as caught:
+        await call.write("a")
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert reason_of(caught.value) == "STARTING"
 
 
 async def test_requests_that_cannot_be_made_cancel_only_the_call(serve_echo: ServeEcho) -> None:
