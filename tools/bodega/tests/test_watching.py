@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -48,7 +49,11 @@ async def test_a_watch_of_three_token_lifetimes_shows_each_change_once_and_nothi
 ) -> None:
     folder = tmp_path / "identity"
     folder.mkdir(mode=0o700)
-    short = {"access_token_lifetime": "2s", "device_poll_interval": "1s", "refresh_grace": "0s"}
+    short: dict[str, Any] = {
+        "access_token_lifetime": "2s",
+        "device_poll_interval": "1s",
+        "refresh_grace": "0s",
+    }
     async with AsyncExitStack() as stack:
         identity = await stack.enter_async_context(shop.identity(folder, **short))
         product = await stack.enter_async_context(shop.product(tmp_path, identity.url))
