@@ -1,6 +1,7 @@
 """Tells clients that a session has ended (OpenID Connect Back-Channel Logout 1.0)."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -15,16 +16,20 @@ from runtime.errors import Transient
 from runtime.logs import get_logger
 
 _log = get_logger(__name__)
-_AT_ONCE = 16
+# Notices to one client at a time.
+_OF_ONE_CLIENT = 4
+# Clients that are told at a time.
+_CLIENTS = 64
 _POLL = timedelta(seconds=5)
 _FIRST_RETRY = timedelta(seconds=5)
 _LONGEST_RETRY = timedelta(hours=1)
 
 
 class Backchannel:
-    """Sends what is noted until each client has heard, each replica of us taking its share.
+    """Sends notices until each client has heard, each replica taking its share.
 
-    Only the URI that is registered for a client is asked.
+    Each client has a delivery of its own, so that one that does not answer delays no other. Only
+    the URI that is registered for a client is asked.
     """
 
     def __init__(
@@ -35,6 +40,7 @@ class Backchannel:
         self._tokens = tokens
         self._http = http
         self._awake = asyncio.Event()
+        self._in_delivery: set[str] = set()
 
     def wake(self) -> None:
         """Look at once: there is something to tell."""
@@ -42,32 +48,71 @@ class Backchannel:
 
     async def run_for_ever(self) -> None:
         """Tell what is due, whenever there is something."""
-        while True:
-            self._awake.clear()
-            try:
-                while await self.tell_due():
-                    pass
-            except* Transient as errors:
-                _log.warning("logout notices wait", reason=str(errors.exceptions[0]))
-            try:
-                async with asyncio.timeout(_POLL.total_seconds()):
-                    await self._awake.wait()
-            except TimeoutError:
-                continue
+        async with asyncio.TaskGroup() as deliveries:
+            while True:
+                self._awake.clear()
+                try:
+                    for client_id in await self._clients_to_tell():
+                        deliveries.create_task(self._deliver_and_look_again(client_id))
+                except Transient as error:
+                    _log.warning("logout notices wait", reason=str(error))
+                try:
+                    async with asyncio.timeout(_POLL.total_seconds()):
+                        await self._awake.wait()
+                except TimeoutError:
+                    continue
 
     async def tell_due(self) -> int:
         """Try once what is due now; return how many there were."""
-        claimed = await self._notices.claim(_AT_ONCE)
         async with asyncio.TaskGroup() as group:
-            for notice in claimed:
-                group.create_task(self._tell(notice))
-        return len(claimed)
+            deliveries = [
+                group.create_task(self._deliver(client_id))
+                for client_id in await self._clients_to_tell()
+            ]
+        return sum(delivery.result() for delivery in deliveries)
 
-    async def _tell(self, notice: Notice) -> None:
+    async def _clients_to_tell(self) -> Sequence[str]:
+        """Return the clients with something due, and mark them as in delivery."""
+        room = _CLIENTS - len(self._in_delivery)
+        due = await self._notices.due_clients(self._in_delivery, room)
+        # A second look may have run meanwhile.
+        found = [client_id for client_id in due if client_id not in self._in_delivery]
+        self._in_delivery.update(found)
+        return found
+
+    async def _deliver_and_look_again(self, client_id: str) -> None:
+        try:
+            await self._deliver(client_id)
+        except* Transient as errors:
+            _log.warning("logout notices wait", reason=str(errors.exceptions[0]))
+        else:
+            # For clients that had to wait, and for notices that came at the last moment.
+            self.wake()
+
+    async def _deliver(self, client_id: str) -> int:
+        """Try what is due for one client, a few at a time; return how many were tried.
+
+        Where a whole round fails, the rest waits as well: the client is away.
+        """
+        tried = 0
+        try:
+            while claimed := await self._notices.claim(client_id, _OF_ONE_CLIENT):
+                tried += len(claimed)
+                async with asyncio.TaskGroup() as group:
+                    tries = [group.create_task(self._tell(notice)) for notice in claimed]
+                if not any(each.result() for each in tries):
+                    delay = retry_delay(min(notice.attempts for notice in claimed))
+                    await self._notices.postpone_due(client_id, delay)
+        finally:
+            self._in_delivery.discard(client_id)
+        return tried
+
+    async def _tell(self, notice: Notice) -> bool:
+        """Try once; return whether nothing is left to do."""
         client = await self._clients.get(notice.client_id)
         if client is None or client.backchannel_logout_uri is None:
             await self._notices.done(notice)
-            return
+            return True
         failure = await self._failure(client, client.backchannel_logout_uri, notice)
         audit(
             "logout.notify",
@@ -81,6 +126,7 @@ class Backchannel:
             await self._notices.done(notice)
         else:
             await self._notices.postpone(notice, retry_delay(notice.attempts))
+        return failure is None
 
     async def _failure(self, client: Client, uri: str, notice: Notice) -> str | None:
         """Send a logout token; return why it did not arrive, None when it did."""

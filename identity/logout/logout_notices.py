@@ -1,6 +1,6 @@
 """Back-channel logouts to be told to clients: noted with the end of a session, told afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     and_,
     delete,
+    func,
     insert,
     literal,
     select,
@@ -75,9 +76,15 @@ class LogoutNotices:
         self._database = database
         self._clock = clock
 
-    async def claim(self, limit: int) -> Sequence[Notice]:
-        """Take up to `limit` notices that are due; nobody else gets them meanwhile."""
-        return await self._database.write(partial(_claim, now=self._clock(), limit=limit))
+    async def due_clients(self, beside: Collection[str], limit: int) -> Sequence[str]:
+        """Return up to `limit` clients with notices that are due, without those in `beside`."""
+        work = partial(_due_clients, now=self._clock(), beside=list(beside), limit=limit)
+        return await self._database.read(work)
+
+    async def claim(self, client_id: str, limit: int) -> Sequence[Notice]:
+        """Take up to `limit` notices due for a client; nobody else gets them meanwhile."""
+        work = partial(_claim, now=self._clock(), client_id=client_id, limit=limit)
+        return await self._database.write(work)
 
     async def done(self, notice: Notice) -> None:
         """Forget a notice: the client knows, or wants none."""
@@ -88,13 +95,32 @@ class LogoutNotices:
         at = self._clock() + delay // timedelta(microseconds=1)
         await self._database.write(partial(_postpone, notice=notice, at=at))
 
+    async def postpone_due(self, client_id: str, delay: timedelta) -> None:
+        """Let all that is due for a client wait for a while."""
+        now = self._clock()
+        at = now + delay // timedelta(microseconds=1)
+        await self._database.write(partial(_postpone_due, now=now, client_id=client_id, at=at))
+
     async def purge(self, limit: int) -> int:
         """Give up on up to `limit` clients that stayed away too long; return how many."""
         return await self._database.write(partial(_purge, now=self._clock(), limit=limit))
 
 
-def _claim(connection: Connection, now: Micros, limit: int) -> Sequence[Notice]:
-    is_due = (logout_notices.c.next_time <= now) & (logout_notices.c.expire_time > now)
+def _is_due(now: Micros) -> ColumnElement[bool]:
+    return (logout_notices.c.next_time <= now) & (logout_notices.c.expire_time > now)
+
+
+def _due_clients(
+    connection: Connection, now: Micros, beside: Sequence[str], limit: int
+) -> Sequence[str]:
+    client_id = logout_notices.c.client_id
+    due = select(client_id).where(_is_due(now), client_id.not_in(beside)).group_by(client_id)
+    longest_first = due.order_by(func.min(logout_notices.c.next_time)).limit(limit)
+    return connection.execute(longest_first).scalars().all()
+
+
+def _claim(connection: Connection, now: Micros, client_id: str, limit: int) -> Sequence[Notice]:
+    is_due = _is_due(now) & (logout_notices.c.client_id == client_id)
     due = select(*_KEY).where(is_due).order_by(logout_notices.c.next_time).limit(limit)
     # Another replica's are skipped on PostgreSQL; on SQLite there is one writer at a time.
     mine = due.with_for_update(skip_locked=True)
@@ -123,6 +149,11 @@ def _done(connection: Connection, notice: Notice) -> None:
 
 def _postpone(connection: Connection, notice: Notice, at: Micros) -> None:
     connection.execute(update(logout_notices).where(_is(notice)).values(next_time=at))
+
+
+def _postpone_due(connection: Connection, now: Micros, client_id: str, at: Micros) -> None:
+    is_due = _is_due(now) & (logout_notices.c.client_id == client_id)
+    connection.execute(update(logout_notices).where(is_due).values(next_time=at))
 
 
 def _purge(connection: Connection, now: Micros, limit: int) -> int:

@@ -68,5 +68,12 @@ class Outgoing:
 def _make() -> httpx.AsyncClient:
     import httpx  # noqa: PLC0415
 
-    # The time is limited as a whole, where each is sent.
-    return httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=None)  # noqa: S113
+    # The time is limited as a whole, where each is sent; how many there are, by who sends. A limit
+    # here would let requests that nobody answers delay others.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    return httpx.AsyncClient(
+        follow_redirects=False,
+        trust_env=False,
+        timeout=None,  # noqa: S113
+        limits=limits,
+    )

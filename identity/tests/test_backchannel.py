@@ -16,7 +16,7 @@ from identity.logout.backchannel import Backchannel, may_be_asked, retry_delay
 from identity.logout.outgoing import Outgoing
 from identity.tests.browsing import ISSUER, Browser
 from identity.tests.shop import CALLBACK, Shop, request
-from runtime.testing.waiting import PATIENCE_SECONDS
+from runtime.testing.waiting import PATIENCE, PATIENCE_SECONDS, eventually
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
@@ -31,8 +31,17 @@ class Receiver:
         self.endless = False
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.uri = ""
+        self.at_once = self.most_at_once = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self._serve(reader, writer)
+        finally:
+            self.at_once -= 1
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = int(head.lower().split("content-length: ")[1].split("\r\n")[0])
         body = parse_qs((await reader.readexactly(length)).decode())
@@ -223,7 +232,7 @@ async def test_a_client_that_does_not_answer_is_left(shop: Shop, receiver: Recei
 
 async def test_what_a_replica_dropped_another_takes_up(shop: Shop, receiver: Receiver) -> None:
     await log_out(await used(shop, "web"))
-    (dropped,) = await shop.pages.notices.claim(1)
+    (dropped,) = await shop.pages.notices.claim("web", 1)
     assert await shop.pages.backchannel.tell_due() == 0
     shop.clock.advance(timedelta(seconds=60))
     assert await shop.pages.backchannel.tell_due() == 1
@@ -241,6 +250,61 @@ async def test_replicas_share_what_is_to_be_told(shop: Shop, receiver: Receiver)
             *(each.tell_due() for each in (shop.pages.backchannel, other) for _ in range(3))
         )
     assert sum(told) == 8
+    assert len({claims["sid"] for claims in receiver.tokens}) == len(receiver.requests) == 8
+
+
+async def test_a_client_that_never_answers_delays_no_other(shop: Shop, receiver: Receiver) -> None:
+    receiver.answer = None
+    async with listening() as healthy, Outgoing(patience=PATIENCE) as http:
+        await register(shop, "other", healthy.uri)
+        # One browser each: a second log-in of a browser ends its first session.
+        silent = [await used(shop, "web") for _ in range(12)]
+        for browser in silent:
+            await log_out(browser)
+        backchannel = Backchannel(
+            shop.pages.notices, shop.parts.base.clients, shop.parts.tokens, http
+        )
+        running = asyncio.create_task(backchannel.run_for_ever())
+        await eventually(lambda: receiver.at_once == 4)
+        browser = await used(shop, "other")
+        await log_out(browser)
+        backchannel.wake()
+        await eventually(lambda: len(healthy.requests) == 1)
+        assert receiver.most_at_once == len(receiver.requests) == 4
+        running.cancel()
+
+
+async def test_a_client_that_is_away_is_asked_only_a_few_times(
+    shop: Shop, receiver: Receiver
+) -> None:
+    receiver.answer = FAILED
+    for _ in range(6):
+        await log_out(await used(shop, "web"))
+    assert await shop.pages.backchannel.tell_due() == 4
+    assert await shop.pages.backchannel.tell_due() == 0
+    receiver.answer = OK
+    shop.clock.advance(retry_delay(1))
+    assert await shop.pages.backchannel.tell_due() == 6
+    shop.clock.advance(timedelta(hours=2))
+    assert await shop.pages.backchannel.tell_due() == 0
+
+
+async def test_two_replicas_at_once_tell_a_client_once_of_each_session(
+    shop: Shop, receiver: Receiver
+) -> None:
+    async with Outgoing() as http:
+        replicas = [
+            Backchannel(shop.pages.notices, shop.parts.base.clients, shop.parts.tokens, http)
+            for _ in range(2)
+        ]
+        running = [asyncio.create_task(replica.run_for_ever()) for replica in replicas]
+        for _ in range(8):
+            await log_out(await used(shop, "web"))
+            for replica in replicas:
+                replica.wake()
+        await eventually(lambda: len(receiver.requests) >= 8)
+        for task in running:
+            task.cancel()
     assert len({claims["sid"] for claims in receiver.tokens}) == len(receiver.requests) == 8
 
 
