@@ -48,7 +48,13 @@ async def serve(settings: IdentitySettings) -> None:
                 https=base.issuer.startswith("https:"),
                 error_page=web.errors.page,
             )
-            server = HttpServer(app, listener, grace=settings.grace, tls=settings.tls)
+            server = HttpServer(
+                app,
+                listener,
+                grace=settings.grace,
+                limits=settings.connection_limits,
+                tls=settings.tls,
+            )
             purges = [*purges_of_expired(database), *pages.purges()]
             health = Health({"identity": database.check})
             told.ready = lambda: health.serving

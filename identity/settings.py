@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from identity.http.connections import ConnectionLimits
 from runtime.database_settings import DatabaseSettings, DatabaseUrl, default_database
 from runtime.settings import (
     Address,
@@ -170,6 +171,14 @@ class AbuseSettings(Settings):
             ge=1, description="requests a second of one address without a client, at each replica"
         ),
     ] = 100
+    address_connections: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="connections of one address, at each replica; beyond it the one that has"
+            " waited longest for a request is closed",
+        ),
+    ] = 512
     lock_after: Annotated[
         int, Field(ge=1, description="failed log-ins of an account before it is locked for a while")
     ] = 5
@@ -183,7 +192,8 @@ class AbuseSettings(Settings):
         str,
         AfterValidator(check_networks),
         Field(
-            description="addresses or networks, comma-separated, whose X-Forwarded-For is believed"
+            description="addresses or networks, comma-separated, whose X-Forwarded-For is believed,"
+            " and whose connections are limited in total only"
         ),
     ] = ""
 
@@ -207,11 +217,28 @@ class IdentitySettings(
         Duration,
         Field(ge=timedelta(0), description="how long running requests may finish after SIGTERM"),
     ] = timedelta(seconds=10)
+    keep_alive: Annotated[
+        Duration,
+        Field(
+            ge=timedelta(seconds=1),
+            description="how long a connection may be idle; longer than that of a proxy in front,"
+            " which is 60s for most",
+        ),
+    ] = timedelta(seconds=75)
     tls_certificate: Annotated[
         Path | None, Field(description="PEM file of the certificate chain; turns TLS on")
     ] = None
     tls_key: Annotated[Path | None, Field(description="PEM file of the private key")] = None
     metrics_listen: Address | None = "127.0.0.1:9054"
+
+    @property
+    def connection_limits(self) -> ConnectionLimits:
+        """The limits of the listener's connections."""
+        return ConnectionLimits(
+            of_address=self.address_connections,
+            keep_alive=self.keep_alive,
+            trusted_proxies=self.trusted_proxies,
+        )
 
     @property
     def tls(self) -> tuple[Path, Path] | None:

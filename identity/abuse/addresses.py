@@ -32,6 +32,11 @@ class ClientAddresses:
             address = next_address
         return _subject(address)
 
+    def is_trusted(self, peer: str) -> bool:
+        """Whether who connected is a trusted proxy."""
+        address = _parse(peer)
+        return address is not None and self._is_trusted(address)
+
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
 

@@ -3,17 +3,21 @@
 import asyncio
 import gc
 import math
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import override
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from identity.http.connections import ConnectionLimits, Connections
 from identity.http.protocol import BoundedHttpProtocol
 from runtime.logs import get_logger
 from runtime.main import StartError
@@ -22,8 +26,8 @@ log = get_logger(__name__)
 
 _BACKLOG = 1024
 
-# More connections at a time get 503, so that there are file descriptors left to answer with.
-_MOST_CONNECTIONS = 4096
+# What is open beside connections of clients: the database, log-outs, libraries.
+_OTHER_FILES = 256
 
 
 class Listener:
@@ -53,11 +57,13 @@ class HttpServer:
         listener: Listener,
         *,
         grace: timedelta,
+        limits: ConnectionLimits | None = None,
         tls: tuple[Path, Path] | None = None,
     ) -> None:
         self._app = app
         self._listener = listener
         self._grace = grace
+        self._limits = limits or ConnectionLimits()
         self._tls = tls
 
     @asynccontextmanager
@@ -95,9 +101,11 @@ class HttpServer:
 
     def _config(self) -> uvicorn.Config:
         certificate, key = self._tls or (None, None)
+        total = within_open_files(self._limits.total)
+        connections = Connections(replace(self._limits, total=total))
         return uvicorn.Config(
             self._app,
-            http=BoundedHttpProtocol,
+            http=partial(BoundedHttpProtocol, admission=connections),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -107,12 +115,24 @@ class HttpServer:
             # Addresses behind proxies are told by ClientAddresses.
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=_MOST_CONNECTIONS,
+            # Of requests whose clients have left; connections are counted by us.
+            limit_concurrency=total + 1,
+            timeout_keep_alive=self._limits.keep_alive.total_seconds(),  # type: ignore[arg-type]
             backlog=_BACKLOG,
             timeout_graceful_shutdown=math.ceil(self._grace.total_seconds()),
             ssl_certfile=certificate,
             ssl_keyfile=key,
         )
+
+
+def within_open_files(connections: int) -> int:
+    """Let the process open files for so many connections; return for how many it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(connections, soft - _OTHER_FILES))
 
 
 class _Server(uvicorn.Server):

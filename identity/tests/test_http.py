@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from starlette.routing import Route
 from identity.app import make_app
 from identity.http import protocol
 from identity.http.limits import MOST_BODY_BYTES
+from identity.http.protocol import MOST_HEADER_BYTES
+from identity.http.serving import HttpServer, Listener
 from identity.tests.provider import ISSUER, SECRET, Provider, provider_on
 from runtime.database import Database
 from runtime.errors import Unavailable
-from runtime.testing.waiting import PATIENCE_SECONDS
+from runtime.testing.waiting import PATIENCE, PATIENCE_SECONDS
 
 CREDENTIALS = ("service", SECRET)
 
@@ -123,6 +126,60 @@ async def test_headers_beyond_the_limit_are_refused(provider: Provider) -> None:
     )
     assert b" 431 " in (await raw(provider, endless)).partition(b"\r\n")[0]
     assert (await provider.http.get("/jwks")).status_code == 200
+
+
+def request_of(size: int, name: bytes = b"X") -> bytes:
+    """Return a request whose line and headers have so many bytes."""
+    begin = b"GET /jwks HTTP/1.1\r\nHost: a\r\n" + name + b": "
+    return begin + b"x" * (size - len(begin) - 4) + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("piece", [1_000_000, 65_536, 32_768, 32_767, 8_192, 1_021])
+async def test_the_limit_of_headers_is_the_same_however_they_arrive(
+    provider: Provider, piece: int
+) -> None:
+    async def status(request: bytes) -> bytes:
+        host, _, port = provider.address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for start in range(0, len(request), piece):
+                with suppress(ConnectionError):
+                    writer.write(request[start : start + piece])
+                    await writer.drain()
+            answer = await reader.readuntil(b"\r\n")
+        writer.close()
+        return answer.split()[1]
+
+    for large in (request_of(MOST_HEADER_BYTES + 1), request_of(100_000)):
+        assert await status(large) == b"431"
+    assert await status(request_of(MOST_HEADER_BYTES)) == b"200"
+    # Right behind a request that is being answered, and behind its body: no answer is mistaken.
+    post = b"POST /token HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\na=b&c"
+    for refused in (request_of(100_000), b"\x16\x03\x01\r\n\r\n"):
+        answers = await raw(provider, post + refused)
+        assert answers == b"" or answers.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_trailers_are_no_headers(provider: Provider) -> None:
+    """A proxy in front removes X-Forwarded-For from headers, and does not look at trailers."""
+    seen: list[list[tuple[bytes, bytes]]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        seen.append(list(scope["headers"]))
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    chunked = b"POST / HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server = HttpServer(app, Listener("127.0.0.1:0"), grace=PATIENCE)
+    async with server.running() as address:
+        there = replace(provider, address=address)
+        answer = await raw(there, chunked + b"1\r\na\r\n0\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 204 ")
+        endless = await raw(there, chunked + b"1\r\na\r\n0\r\nX: " + b"x" * 2_000_000)
+        assert endless == b"" or b" 431 " in endless.partition(b"\r\n")[0]
+    assert [name for name, _ in seen[0]] == [b"connection", b"transfer-encoding"]
 
 
 async def test_a_request_that_never_ends_is_broken_off(
