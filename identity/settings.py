@@ -10,7 +10,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from identity.http.connections import ConnectionLimits
 from runtime.database_settings import DatabaseSettings, DatabaseUrl, default_database
+from runtime.engine import TlsFiles
 from runtime.settings import (
+    TLS_CERTIFICATE,
     Address,
     Duration,
     MonitoringSettings,
@@ -225,9 +227,7 @@ class IdentitySettings(
             " which is 60s for most",
         ),
     ] = timedelta(seconds=75)
-    tls_certificate: Annotated[
-        Path | None, Field(description="PEM file of the certificate chain; turns TLS on")
-    ] = None
+    tls_certificate: Annotated[Path | None, Field(description=TLS_CERTIFICATE)] = None
     tls_key: Annotated[Path | None, Field(description="PEM file of the private key")] = None
     metrics_listen: Address | None = "127.0.0.1:9054"
 
@@ -241,11 +241,11 @@ class IdentitySettings(
         )
 
     @property
-    def tls(self) -> tuple[Path, Path] | None:
+    def tls(self) -> TlsFiles | None:
         """The files of the listener's certificate and key, where TLS is on."""
         if self.tls_certificate is None or self.tls_key is None:
             return None
-        return self.tls_certificate, self.tls_key
+        return TlsFiles(self.tls_certificate, self.tls_key)
 
     @model_validator(mode="after")
     def _issuer_is_known(self) -> Self:

@@ -28,6 +28,7 @@ from runtime.main import StartError
 from runtime.make_server import add_port, make_server
 from runtime.middleware import Middleware
 from runtime.registrar import Registrar
+from runtime.server_certificate import ServerCertificate
 from runtime.settings import ServerSettings
 
 __all__ = ["Engine", "Server", "TlsFiles", "make_server"]
@@ -81,6 +82,8 @@ class Server:
         self._middleware = default_chain(settings) if middleware is None else middleware
         self._engine = settings.resolved_engine
         self._server = make_server(self._engine, _options(settings))
+        tls = settings.tls
+        self._certificate = None if tls is None else ServerCertificate(tls)
         self._services: list[str] = []
         self.health = Health() if health is None else health
         self._in_flight = InFlight()
@@ -107,19 +110,27 @@ class Server:
         await self.health.check_all()
         address = self._bind()
         await self._server.start()
-        checking = asyncio.create_task(self.health.run())
+        tasks = [asyncio.create_task(self.health.run())]
+        if self._certificate is not None:
+            tasks.append(asyncio.create_task(self._certificate.follow_for_ever()))
         try:
             yield address
         finally:
-            checking.cancel()
+            for task in tasks:
+                task.cancel()
             await self._drain()
 
     async def serve_until_stopped(self) -> None:
-        """Serve until SIGTERM or SIGINT, then drain; a second signal kills the process."""
+        """Serve until SIGTERM or SIGINT, then drain; a second signal kills the process.
+
+        SIGHUP reads the certificate anew.
+        """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        if self._certificate is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._certificate.reload)
         async with self.running() as address:
             # What the imports made is never garbage: no collection need walk over it again.
             gc.collect()
@@ -153,7 +164,7 @@ class Server:
         listen = self._settings.listen
         try:
             check_free(listen)
-            port = add_port(self._server, listen, self._settings.tls)
+            port = add_port(self._server, listen, self._certificate)
         except (OSError, RuntimeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             message = f"--listen {listen}: {reason.lower()}"

@@ -49,6 +49,11 @@ def check_listen_address(value: str) -> str:
     return value
 
 
+TLS_CERTIFICATE = (
+    "PEM file of the certificate chain; turns TLS on; read anew where it or the key changes, and"
+    " on SIGHUP"
+)
+
 type Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 type Address = Annotated[str, AfterValidator(check_address)]
 type ListenAddress = Annotated[str, AfterValidator(check_listen_address)]
@@ -86,9 +91,7 @@ class ServerSettings(Settings):
         Duration,
         Field(ge=timedelta(0), description="how long running RPCs may finish after SIGTERM"),
     ] = timedelta(seconds=10)
-    tls_certificate: Annotated[
-        Path | None, Field(description="PEM file of the certificate chain; turns TLS on")
-    ] = None
+    tls_certificate: Annotated[Path | None, Field(description=TLS_CERTIFICATE)] = None
     tls_key: Annotated[Path | None, Field(description="PEM file of the private key")] = None
     max_concurrent_rpcs: Annotated[
         int, Field(ge=1, description="RPCs that run at once; more get RESOURCE_EXHAUSTED")

@@ -6,12 +6,12 @@ import math
 import resource
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import override
 
 import uvicorn
@@ -19,8 +19,10 @@ from starlette.types import ASGIApp
 
 from identity.http.connections import ConnectionLimits, Connections
 from identity.http.protocol import BoundedHttpProtocol
+from runtime.engine import TlsFiles
 from runtime.logs import get_logger
 from runtime.main import StartError
+from runtime.server_certificate import ServerCertificate
 
 log = get_logger(__name__)
 
@@ -49,7 +51,7 @@ class Listener:
 
 
 class HttpServer:
-    """One listener. `tls`: the files of its certificate and key."""
+    """One listener. `tls`: the files of its certificate and key. StartError where they are bad."""
 
     def __init__(
         self,
@@ -58,35 +60,42 @@ class HttpServer:
         *,
         grace: timedelta,
         limits: ConnectionLimits | None = None,
-        tls: tuple[Path, Path] | None = None,
+        tls: TlsFiles | None = None,
     ) -> None:
         self._app = app
         self._listener = listener
         self._grace = grace
         self._limits = limits or ConnectionLimits()
-        self._tls = tls
+        self._certificate = None if tls is None else ServerCertificate(tls)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[str]:
         """Serve, and yield the address; drain at the end."""
         server = _Server(self._config())
         serving = asyncio.create_task(server.serve([self._listener.socket]))
+        following = None
+        if self._certificate is not None:
+            following = asyncio.create_task(self._certificate.follow_for_ever())
         await server.listening.wait()
         try:
             yield self._listener.address
         finally:
+            if following is not None:
+                following.cancel()
             server.should_exit = True
             await serving
 
     async def serve_until_stopped(self, drain: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT, then drain; a second signal kills the process.
 
-        `drain` is called when the first comes.
+        `drain` is called when the first comes. SIGHUP reads the certificate anew.
         """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        if self._certificate is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._certificate.reload)
         async with self.running() as address:
             # What the imports made is never garbage: no collection need walk over it again.
             gc.collect()
@@ -100,10 +109,9 @@ class HttpServer:
         log.info("stopped")
 
     def _config(self) -> uvicorn.Config:
-        certificate, key = self._tls or (None, None)
         total = within_open_files(self._limits.total)
         connections = Connections(replace(self._limits, total=total))
-        return uvicorn.Config(
+        config = uvicorn.Config(
             self._app,
             http=partial(BoundedHttpProtocol, admission=connections),  # type: ignore[arg-type]
             ws="none",
@@ -120,9 +128,26 @@ class HttpServer:
             timeout_keep_alive=self._limits.keep_alive.total_seconds(),  # type: ignore[arg-type]
             backlog=_BACKLOG,
             timeout_graceful_shutdown=math.ceil(self._grace.total_seconds()),
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
         )
+        config.load()
+        if self._certificate is not None:
+            config.ssl = _tls_context(self._certificate)
+        return config
+
+
+def _tls_context(certificate: ServerCertificate) -> ssl.SSLContext:
+    """Return a context that serves to each new connection the pair of that time.
+
+    A new pair in the same context would not do: it would keep an old certificate whose key is of
+    another type.
+    """
+
+    def choose(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = certificate.pair.context
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sni_callback = choose  # type: ignore[assignment]
+    return context
 
 
 def within_open_files(connections: int) -> int:

@@ -27,6 +27,7 @@ from runtime.engine import Engine, TlsFiles
 from runtime.main import StartError
 from runtime.server import Server
 from runtime.settings import ServerSettings
+from runtime.testing.certificates import make_certificate
 from runtime.testing.echo import Echo, EchoStub, add_echo, echo_service
 from runtime.testing.rpc import Serve, ServeEcho
 from runtime.testing.waiting import PATIENCE, PATIENCE_SECONDS, eventually
@@ -350,16 +351,7 @@ async def test_a_socket_in_a_folder_that_is_missing_is_an_error(
 @pytest.fixture
 def tls(tmp_path: Path) -> TlsFiles:
     """A certificate for localhost, signed by itself."""
-    made = TlsFiles(tmp_path / "certificate.pem", tmp_path / "key.pem")
-    request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
-    subject = "-subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    openssl = os.environ["OPENSSL_BIN"]
-    subprocess.run(  # noqa: S603 (our own arguments)
-        [openssl, *f"{request} {subject}".split(), "-keyout", made.key, "-out", made.certificate],
-        check=True,
-        capture_output=True,
-    )
-    return made
+    return make_certificate(tmp_path)
 
 
 async def test_auto_serves_tls_where_there_is_a_certificate(tls: TlsFiles) -> None:
@@ -420,6 +412,18 @@ def test_the_native_engine_warns_where_strangers_can_connect() -> None:
         process.communicate(timeout=PATIENCE_SECONDS)
     assert warning["level"] == "warning"
     assert "grpc-encoding" in warning["event"]
+
+
+def test_sighup_ends_no_server_whether_it_serves_or_drains(engine: Engine) -> None:
+    with start("127.0.0.1:0", engine) as process:
+        assert process.stderr is not None
+        assert '"event": "serving"' in process.stderr.readline()
+        process.send_signal(signal.SIGHUP)
+        assert '"event": "nothing to reload"' in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0
 
 
 def test_a_taken_port_ends_the_process_with_a_message_and_no_traceback(engine: Engine) -> None:
