@@ -34,7 +34,10 @@ def _credentials(certificate: ServerCertificate) -> grpc.ServerCredentials:
         served = certificate.pair
         return _configuration(served)
 
-    return grpc.dynamic_ssl_server_credentials(_configuration(served), changed)
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(served),
+        changed,  # type: ignore[arg-type] (None, which means no change, is not in its type)
+    )
 
 
 def _configuration(pair: CertificatePair) -> grpc.ServerCertificateConfiguration:

@@ -61,20 +61,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     @override
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        if self._is_admitted or self.admit(transport):
+            super().connection_made(transport)
+            self._begin_arrival()
+
+    def admit(self, transport: Transport) -> bool:
+        """Count the connection; return False where it is refused, and closed."""
+        self.transport = transport
         peer = transport.get_extra_info("peername")
         self._is_admitted = self._admission.admit(self, str(peer[0]) if peer else "")
         if not self._is_admitted:
             # Nothing is written: a proxy in front then tries another replica.
             transport.abort()
-            return
-        super().connection_made(transport)
-        self._begin_arrival()
+        return self._is_admitted
+
+    def forget(self) -> None:
+        """Count the connection no longer."""
+        self._admission.forget(self)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._is_admitted:
             return
-        self._admission.forget(self)
+        self.forget()
         self._end_arrival()
         super().connection_lost(exc)
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from identity.http.connections import ConnectionLimits, Connections
 from identity.http.protocol import BoundedHttpProtocol
+from identity.http.tls_arrival import TlsArrival
 from runtime.engine import TlsFiles
 from runtime.logs import get_logger
 from runtime.main import StartError
@@ -111,9 +112,9 @@ class HttpServer:
     def _config(self) -> uvicorn.Config:
         total = within_open_files(self._limits.total)
         connections = Connections(replace(self._limits, total=total))
-        config = uvicorn.Config(
+        return uvicorn.Config(
             self._app,
-            http=partial(BoundedHttpProtocol, admission=connections),  # type: ignore[arg-type]
+            http=self._protocol(connections),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -129,10 +130,14 @@ class HttpServer:
             backlog=_BACKLOG,
             timeout_graceful_shutdown=math.ceil(self._grace.total_seconds()),
         )
-        config.load()
-        if self._certificate is not None:
-            config.ssl = _tls_context(self._certificate)
-        return config
+
+    def _protocol(self, connections: Connections) -> Callable[..., asyncio.Protocol]:
+        """Return what makes the protocol of each connection."""
+        http = partial(BoundedHttpProtocol, admission=connections)
+        if self._certificate is None:
+            return http
+        context = _tls_context(self._certificate)
+        return lambda **parts: TlsArrival(http(**parts), context)
 
 
 def _tls_context(certificate: ServerCertificate) -> ssl.SSLContext:
@@ -146,7 +151,7 @@ def _tls_context(certificate: ServerCertificate) -> ssl.SSLContext:
         connection.context = certificate.pair.context
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.sni_callback = choose  # type: ignore[assignment]
+    context.sni_callback = choose
     return context
 
 

@@ -1,7 +1,9 @@
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from identity.tests.provider import Provider, provider_on
 from identity.tests.shop import Shop, shop_on
@@ -9,6 +11,11 @@ from identity.tests.times import HandClock
 from runtime.database import Database
 
 pytest_plugins = ["runtime.testing.databases"]
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run on the loop of the server itself: its transports are not those of asyncio."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

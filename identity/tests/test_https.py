@@ -5,7 +5,7 @@ import os
 import signal
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from identity.http import protocol
+from identity.http.connections import ConnectionLimits
 from identity.http.serving import HttpServer, Listener
 from identity.tests.processes import ANY_PORT, command, environment, running
 from runtime import server_certificate
@@ -41,8 +43,14 @@ async def app(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body"})
 
 
-def https_server(files: TlsFiles) -> HttpServer:
-    return HttpServer(app, Listener("127.0.0.1:0"), grace=PATIENCE, tls=files)
+def https_server(files: TlsFiles, **limits: Any) -> HttpServer:
+    return HttpServer(
+        app,
+        Listener("127.0.0.1:0"),
+        grace=PATIENCE,
+        limits=ConnectionLimits(**limits),
+        tls=files,
+    )
 
 
 class Client:
@@ -135,6 +143,43 @@ async def test_sighup_reloads_the_certificate_at_once_and_ends_nothing(
         os.kill(os.getpid(), signal.SIGTERM)
         async with asyncio.timeout(PATIENCE_SECONDS):
             await serving
+
+
+async def test_connections_without_a_handshake_are_limited_as_others_are(tmp_path: Path) -> None:
+    files = make_certificate(tmp_path)
+    async with https_server(files, total=8, of_address=4).running() as address:
+        to, _, port = address.rpartition(":")
+        flood = [
+            await asyncio.open_connection(to, int(port), local_addr=("127.0.0.2", 0))
+            for _ in range(20)
+        ]
+        async with client(address, files.certificate) as there:
+            assert await there.get()
+            for reader, _ in flood[:-4]:
+                await ended(reader)
+            assert await there.get()
+        for _, writer in flood:
+            writer.close()
+
+
+async def test_a_handshake_that_is_not_made_ends_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "ARRIVAL_SECONDS", 0.2)
+    async with https_server(make_certificate(tmp_path)).running() as address:
+        host, _, port = address.rpartition(":")
+        for sent in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00"):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(sent)
+            await ended(reader)
+            writer.close()
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    """Read until the server closes the connection."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with suppress(ConnectionError):
+            await reader.read()
 
 
 async def test_sighup_does_not_end_a_server_without_tls(sqlite_url: str, tmp_path: Path) -> None:
