@@ -16,6 +16,8 @@ from grpc import aio
 # What grpc.aio says of a call whose send failed.
 _STAND_IN = (grpc.StatusCode.INTERNAL, "Internal error from Core")
 _PASSED = "the deadline has passed"
+# How long after it the true status may come.
+_LATE_SECONDS = 1.0
 
 
 class Ending:
@@ -23,6 +25,9 @@ class Ending:
 
     def __init__(self, report: Callable[[grpc.StatusCode], None]) -> None:
         self._report = report
+        self._waiter: asyncio.Future[None] | None = None
+        self._details: str | None = None
+        self._trailers: aio.Metadata | None = None
         self.code: grpc.StatusCode | None = None
 
     def settle(self, code: grpc.StatusCode) -> None:
@@ -30,6 +35,21 @@ class Ending:
         if self.code is None:
             self.code = code
             self._report(code)
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
+
+    async def settled(self) -> None:
+        """Wait for the true status, for a while: it may never come."""
+        if self.code is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._waiter,), timeout=_LATE_SECONDS)
+
+    def error(self, details: str | None) -> aio.AioRpcError:
+        """Return the true status as an error; `details` are those of the stand-in."""
+        passed = self.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        text = _PASSED if passed else self._details or details
+        trailers = self._trailers or aio.Metadata()
+        return aio.AioRpcError(cast("Any", self.code), aio.Metadata(), trailers, details=text)
 
     def done(self, call: Any) -> None:
         """Take the status of a call that has ended, unless it is a stand-in for the true one."""
@@ -38,6 +58,9 @@ class Ending:
         if (stand_in or code is grpc.StatusCode.CANCELLED) and has_passed(call):
             self.settle(grpc.StatusCode.DEADLINE_EXCEEDED)
         elif not stand_in:
+            if code is not grpc.StatusCode.OK:
+                self._details = _answer(call.details())
+                self._trailers = _answer(call.trailing_metadata())
             self.settle(code)
 
 
@@ -82,15 +105,15 @@ class SendingCall:
         with self._truly():
             try:
                 await self._call.write(request)
+            except aio.AioRpcError:
+                await self._ending.settled()
+                raise
             except asyncio.InvalidStateError as error:
                 # The call had ended before: grpc.aio does not say how.
-                code = await self._call.code()
-                if self._given_up or code is grpc.StatusCode.OK:
+                await self._ending.settled()
+                if self._given_up or self._ending.code in {None, grpc.StatusCode.OK}:
                     raise
-                headers = await self._call.initial_metadata()
-                trailers = await self._call.trailing_metadata()
-                details = await self._call.details()
-                raise aio.AioRpcError(code, headers, trailers, details=details) from error
+                raise self._ending.error(None) from error
 
     def cancel(self) -> bool:
         """Give the call up; return whether it was still running."""
@@ -106,19 +129,12 @@ class SendingCall:
             task = asyncio.current_task()
             if self._given_up or (task is not None and task.cancelling()):
                 raise
-            raise _error(self._ending.code, _answer(self._call.details())) from error
+            raise self._ending.error(_answer(self._call.details())) from error
         except aio.AioRpcError as error:
             self._ending.settle(error.code())
             if error.code() is self._ending.code:
                 raise
-            raise _error(self._ending.code, error.details()) from error
-
-
-def _error(code: Any, details: str | None) -> aio.AioRpcError:
-    passed = code is grpc.StatusCode.DEADLINE_EXCEEDED
-    return aio.AioRpcError(
-        code, aio.Metadata(), aio.Metadata(), details=_PASSED if passed else details
-    )
+            raise self._ending.error(error.details()) from error
 
 
 def has_passed(call: Any) -> bool:

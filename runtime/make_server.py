@@ -4,7 +4,7 @@ import grpc
 import pygrpc_native.aio
 from grpc import aio
 
-from runtime.engine import ChannelOptions, Engine, TlsFiles
+from runtime.engine import ChannelOptions, Engine
 from runtime.server_certificate import CertificatePair, ServerCertificate
 
 
@@ -36,7 +36,7 @@ def _credentials(certificate: ServerCertificate) -> grpc.ServerCredentials:
 
     return grpc.dynamic_ssl_server_credentials(
         _configuration(served),
-        changed,  # type: ignore[arg-type] (None, which means no change, is not in its type)
+        changed,  # type: ignore[arg-type]  # None means no change, and is not in its type.
     )
 
 

@@ -26,8 +26,7 @@ AT_ONCE = 100
 GZIP = [("grpc-encoding", "gzip")]
 # ImportProducts wants a token, and refuses who has none before it has read a message.
 REFUSED = {
-    code.value[0]
-    for code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAUTHENTICATED)
+    code.value[0] for code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAUTHENTICATED)
 }
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 # One method of each kind, none with a token.

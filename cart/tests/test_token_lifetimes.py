@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LIFETIMES = 3
 # The issuer withdraws a key without a word: it is missed at the next fetch.
-SHORT = JwksLimits(min_fresh=0.02, max_fresh=0.02)
+SHORT = JwksLimits(min_fresh=0.1, max_fresh=0.1)
 EXPIRED = (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
 KEY_WITHDRAWN = (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_KEY_WITHDRAWN")
 

@@ -13,9 +13,15 @@ from runtime.database import Database
 pytest_plugins = ["runtime.testing.databases"]
 
 
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run on the loop of the server itself: its transports are not those of asyncio."""
-    return {"uvloop": uvloop.new_event_loop}
+# What these are about is different on the loop of the server itself, for its transports are.
+ON_UVLOOP = {"test_connections.py", "test_https.py"}
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]] | None:
+    """Name the loop for tests of connections; None takes asyncio's."""
+    return {"uvloop": uvloop.new_event_loop} if item.path.name in ON_UVLOOP else None
 
 
 @pytest.fixture

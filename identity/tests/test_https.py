@@ -1,10 +1,11 @@
 """The certificate of the HTTPS listener changes while it serves."""
 
 import asyncio
+import gc
 import os
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -122,6 +123,14 @@ async def test_a_pair_that_does_not_match_is_not_served_and_named_once(tmp_path:
     assert count(logs, "certificate not reloaded") == count(logs, "certificate reloaded") == 1
 
 
+@pytest.fixture
+def unfrozen() -> Iterator[None]:
+    """Undo what a server does to the garbage collector when it serves for good."""
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("unfrozen")
 async def test_sighup_reloads_the_certificate_at_once_and_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -276,6 +276,21 @@ async def test_a_request_that_comes_after_the_end_is_told_how_the_call_ended(
     assert reason_of(caught.value) == "STARTING"
 
 
+async def test_a_call_that_ends_while_requests_are_sent_says_how_it_ended(
+    serve_echo: ServeEcho,
+) -> None:
+    count = 100
+    stub = await serve_echo(Failing(count, {}))
+    reasons: Counter[str] = Counter()
+    for _ in range(count):
+        call = stub.begin_with("Chat", None)
+        with pytest.raises(aio.AioRpcError) as caught:
+            while True:
+                await call.write("a")
+        reasons[reason_of(caught.value)] += 1
+    assert reasons == {"STARTING": count}
+
+
 async def test_requests_that_cannot_be_made_cancel_only_the_call(serve_echo: ServeEcho) -> None:
     async def broken() -> AsyncGenerator[str]:
         yield "a"

@@ -292,6 +292,10 @@ def socket_path() -> Iterator[Path]:
         yield Path(folder) / "echo.sock"
 
 
+def is_socket(path: Path) -> bool:
+    return path.is_socket()
+
+
 def on_socket(settings: ServerSettings, path: Path) -> ServerSettings:
     return ServerSettings.model_validate(settings.model_dump() | {"listen": f"unix:{path}"})
 
@@ -306,7 +310,7 @@ async def test_a_server_listens_on_a_unix_socket_and_leaves_none_behind(
         async with connect(address, echo.service, timeout=PATIENCE) as channel:
             assert await EchoStub(channel, echo.service).call("Say", "a") == ["a"]
             assert await EchoStub(channel, echo.service).call("Collect", "a", "b") == ["ab"]
-    assert not socket_path.exists()
+    assert not is_socket(socket_path)
 
 
 async def test_the_socket_of_a_killed_server_is_replaced(
@@ -315,7 +319,7 @@ async def test_the_socket_of_a_killed_server_is_replaced(
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(socket_path))
     async with Server(on_socket(server_settings, socket_path)).running():
-        assert socket_path.is_socket()
+        assert is_socket(socket_path)
 
 
 async def test_a_socket_that_is_served_is_not_taken_over(
@@ -330,13 +334,12 @@ async def test_a_socket_that_is_served_is_not_taken_over(
                 pass
 
 
-async def test_a_file_that_is_no_socket_is_not_replaced(
-    server_settings: ServerSettings, socket_path: Path
-) -> None:
+def test_a_file_that_is_no_socket_is_not_replaced(engine: Engine, socket_path: Path) -> None:
     socket_path.write_text("precious")
-    with pytest.raises(StartError, match="file exists"):
-        async with Server(on_socket(server_settings, socket_path)).running():
-            pass
+    with start(f"unix:{socket_path}", engine) as process:
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert f"--listen unix:{socket_path}: file exists" in errors
     assert socket_path.read_text() == "precious"
 
 

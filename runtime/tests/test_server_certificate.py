@@ -1,9 +1,10 @@
 """The certificate of a listener changes while it serves."""
 
 import asyncio
+import gc
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -131,6 +132,14 @@ async def test_a_failure_is_logged_once_but_each_time_that_somebody_asks(tmp_pat
     assert logs[0]["file"] == str(files.certificate)
 
 
+@pytest.fixture
+def unfrozen() -> Iterator[None]:
+    """Undo what a server does to the garbage collector when it serves for good."""
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("unfrozen")
 async def test_sighup_reloads_the_certificate_at_once_and_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
