@@ -276,6 +276,11 @@ async def test_a_request_that_comes_after_the_end_is_told_how_the_call_ended(
     assert reason_of(caught.value) == "STARTING"
 
 
+async def write_for_ever(call: Any) -> None:
+    while True:
+        await call.write("a")
+
+
 async def test_a_call_that_ends_while_requests_are_sent_says_how_it_ended(
     serve_echo: ServeEcho,
 ) -> None:
@@ -285,8 +290,7 @@ async def test_a_call_that_ends_while_requests_are_sent_says_how_it_ended(
     for _ in range(count):
         call = stub.begin_with("Chat", None)
         with pytest.raises(aio.AioRpcError) as caught:
-            while True:
-                await call.write("a")
+            await write_for_ever(call)
         reasons[reason_of(caught.value)] += 1
     assert reasons == {"STARTING": count}
 
