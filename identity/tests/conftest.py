@@ -19,9 +19,11 @@ ON_UVLOOP = {"test_connections.py", "test_https.py"}
 
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
-) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]] | None:
-    """Name the loop for tests of connections; None takes asyncio's."""
-    return {"uvloop": uvloop.new_event_loop} if item.path.name in ON_UVLOOP else None
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Choose the loop of a test."""
+    if item.path.name in ON_UVLOOP:
+        return {"uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture
