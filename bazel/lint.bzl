@@ -36,7 +36,7 @@ def lint(name = "lint", shell = []):
     build = [file for file in files if file.endswith((".bazel", ".bzl")) or file == "WORKSPACE"]
     scripts = [file for file in files if file.endswith(".sh")] + shell
     commands = ["%s $(rootpath %s) %s" % (TOOLS["python3"], _NO_SECRETS, _paths(files))]
-    data = ["@toolchain//:identity", _NO_SECRETS] + _labels(files)
+    data = ["@toolchain//:identity", "@toolchain//:test_identity", _NO_SECRETS] + _labels(files)
     if python:
         commands += [
             "$(rootpath %s) check --no-cache --quiet %s" % (_RUFF, _paths(python)),

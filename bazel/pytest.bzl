@@ -50,7 +50,7 @@ def pytest_test(name, srcs, deps = [], data = [], args = [], env = {}, tags = []
         name = name,
         srcs = srcs + ["//bazel:pytest_main.py"],
         args = args + ["$(rootpath %s)" % test for test in tests],
-        data = data + [":%s_bytecode" % name, "//:pyproject.toml", "@toolchain//:identity"],
+        data = data + [":%s_bytecode" % name, "//:pyproject.toml", "@toolchain//:identity", "@toolchain//:test_identity"],
         env = tools | env,
         main = "//bazel:pytest_main.py",
         tags = tags if "integration" in tags else tags + ["unit"],

@@ -50,7 +50,7 @@ def installed(database: Path, names: Iterable[str]) -> list[Package]:
     packages = []
     for name in names:
         if name not in stanzas:
-            message = f"{name}: the Debian root has no such package (bazel/debian/packages.txt)"
+            message = f"{name}: not in the Debian root (bazel/debian/build_packages.txt)"
             raise UnknownPackageError(message)
         packages.append(Package(name, stanzas[name], owned_paths(database, stanzas[name])))
     return packages

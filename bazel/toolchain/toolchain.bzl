@@ -2,12 +2,17 @@
 
 A supplier (the Nix shell, or the Debian root of bazelw) puts the tools on PATH. The repository
 rule here resolves them, checks their versions, and hands them on as `@toolchain//:NAME` and as
-absolute paths in `@toolchain//:tools.bzl`. `@toolchain//:identity` changes whenever any tool
-does: whatever runs a tool depends on it, so that a cache never mixes two toolchains.
+absolute paths in `@toolchain//:tools.bzl`. `@toolchain//:identity` changes whenever a tool that makes
+outputs does: whatever runs one depends on it, so that a cache never mixes two toolchains.
+`@toolchain//:test_identity` is the same for the tools of tests and checks, which may be missing where
+things are only built and run.
 """
 
 # name: (arguments that print the version, what that must contain)
-_TOOLS = {
+_BUILD_TOOLS = {
+    "strip": (["--version"], "GNU strip "),
+}
+_TEST_TOOLS = {
     "catatonit": (["--version"], "catatonit"),
     "chromium": (["--version"], "Chromium "),
     "conmon": (["--version"], "conmon version 2."),
@@ -23,7 +28,6 @@ _TOOLS = {
     "promtool": (["--version"], "promtool, version 3."),
     "shellcheck": (["--version"], "version: 0."),
     "skopeo": (["--version"], "skopeo version 1."),
-    "strip": (["--version"], "GNU strip "),
     "umoci": (["--version"], "umoci version 0."),
 }
 
@@ -32,7 +36,7 @@ _TOOLS = {
 _PROGRAMS = {"chromium": ["chromium-headless-shell", "chromium"]}
 
 _MISSING = """#!/bin/sh
-echo "{reason}: use ./bazelw, or enter the shell with 'nix develop'" >&2
+echo "{reason}: run './bazelw --test-tools' once, or enter the shell with 'nix develop'" >&2
 exit 127
 """
 
@@ -49,7 +53,7 @@ load("@bazel_tools//tools/python:toolchain.bzl", "py_runtime_pair")
 
 package(default_visibility = ["//visibility:public"])
 
-exports_files(["identity", "venv/bin/python3"] + {tools})
+exports_files(["identity", "test_identity", "venv/bin/python3"] + {tools})
 
 py_runtime(
     name = "python",
@@ -105,22 +109,34 @@ def _tool(rctx, name, arguments, wanted):
     rctx.file(name, _MISSING.format(reason = reason.replace('"', "'")), executable = True)
     return None, reason
 
-def _toolchain_impl(rctx):
-    python, version = _python(rctx)
-    paths = {"python3": str(python)}
-    lines = ["python3 %s %s" % (python, version)]
-    for name, (arguments, wanted) in _TOOLS.items():
+def _resolve(rctx, tools, paths):
+    """Links tools, adds their paths, and returns a line of identity for each."""
+    lines = []
+    for name, (arguments, wanted) in tools.items():
         path, found = _tool(rctx, name, arguments, wanted)
         paths[name] = path or str(rctx.path(name))
         lines.append("%s %s %s" % (name, path and rctx.path(path).realpath, found))
+    return lines
 
-    # The Debian root says what all of its packages are; a Nix store path says it by itself.
-    root = rctx.path("/etc/bodega-toolchain")
+def _write_identity(rctx, name, lines, root):
+    """Writes lines of identity, and that of the Debian root, which says what all of its packages are.
+
+    A Nix store path says that by itself.
+    """
     if root.exists:
-        lines.append("root " + rctx.read(root))
-    rctx.file("identity", "\n".join(lines) + "\n")
+        lines = lines + ["root " + rctx.read(root)]
+    rctx.file(name, "\n".join(lines) + "\n")
+
+def _toolchain_impl(rctx):
+    python, version = _python(rctx)
+    paths = {"python3": str(python)}
+    build = ["python3 %s %s" % (python, version)] + _resolve(rctx, _BUILD_TOOLS, paths)
+    test = _resolve(rctx, _TEST_TOOLS, paths)
+    root = rctx.path("/etc/bodega-toolchain")
+    _write_identity(rctx, "identity", build, root)
+    _write_identity(rctx, "test_identity", test, rctx.path("/etc/bodega-test-tools"))
     rctx.file("tools.bzl", _TOOLS_BZL.format(debian_root = root.exists, tools = json.encode_indent(paths)))
-    rctx.file("BUILD.bazel", _BUILD.format(python = python, tools = sorted(_TOOLS.keys())))
+    rctx.file("BUILD.bazel", _BUILD.format(python = python, tools = sorted(paths.keys()[1:])))
 
 toolchain = repository_rule(
     implementation = _toolchain_impl,
