@@ -39,6 +39,18 @@ def test_no_process_of_the_host_is_visible(view: View) -> None:
     assert view["processes"] < 10
 
 
+def test_the_host_has_no_name_and_knows_none(view: View) -> None:
+    assert view["host_name"] == "localhost"
+    assert view["hosts"] == ["127.0.0.1 localhost"]
+    assert view["name_servers"] == []
+
+
+def test_umask_language_and_time_zone_are_not_the_callers(view: View) -> None:
+    assert view["umask"] == "0022"
+    assert view["locale"] == "C"
+    assert view["time_zone"] == "UTC"
+
+
 def test_python_is_the_toolchains(view: View) -> None:
     python = Path(os.environ["TOOLCHAIN_PYTHON"])
     assert view["python_sha256"] == hashlib.sha256(python.read_bytes()).hexdigest()
