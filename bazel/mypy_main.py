@@ -30,9 +30,7 @@ def virtual_environment(folder: Path) -> Path:
     site = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     for entry in map(Path, sys.path):
         if entry.name == "site-packages":
-            # Wheels get an __init__.py at their root from rules_python; it belongs to nobody.
             link_tree(entry, folder / site)
-    (folder / site / "__init__.py").unlink(missing_ok=True)
     return python
 
 

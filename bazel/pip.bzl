@@ -1,99 +1,190 @@
-"""The PyPI packages: requirements_lock.txt through rules_python, every wheel by its hash."""
+"""The PyPI packages: one repository for each wheel of requirements_lock.txt.
 
-load("@rules_python//python:pip.bzl", "package_annotation", "pip_parse")
+@pip            names them, out of the lock file alone: requirement("NAME")
+@pip_wheels     has the wheels: all are fetched at once, by the toolchain's own pip
+@pip_NAME       is one of them, unpacked: :pkg, to import, and :dist_info
 
-# What rules_python 0.22.1 brings itself is too old for Python 3.12 and newer.
-_BOOTSTRAP = {
-    "pip": ("25.3", "9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"),
-    "setuptools": ("80.9.0", "062d34222ad13e0cc312a4c02d73f059e86a4acbfbdea8f8f76b28c99f306922"),
-    "wheel": ("0.45.1", "708e7481cc80179af0e556bbf0cc00b8444c7321e2700b8d8580231d13017248"),
+BODEGA_WHEELS is a folder that keeps the wheels for other clones of this repository, and for
+machines without a network; `bazelw` sets it.
+"""
+
+_WHEELS = Label("//bazel:wheels.py")
+
+# The .proto files of wheels, as proto_library targets.
+_PROTOS = """\
+load("@bodega_shop//bazel/proto:wheel_protos.bzl", "wheel_protos")
+
+wheel_protos(
+    name = "protos",
+    import_root = "{import_root}",
+    protos = {protos},
+)
+"""
+
+_BINARY = """\
+exports_files(["bin/{name}"])
+"""
+
+# What the build takes out of a wheel besides its Python.
+_ADDITIONS = {
+    "buf_bin": _BINARY.format(name = "buf"),
+    "googleapis_common_protos": _PROTOS.format(
+        import_root = "site-packages",
+        protos = {
+            "google/rpc/status.proto": ["@pip_grpcio_tools//:any_proto"],
+            "google/type/money.proto": [],
+        },
+    ),
+    "grpcio_tools": _PROTOS.format(
+        import_root = "site-packages/grpc_tools/_proto",
+        protos = {
+            "google/protobuf/any.proto": [],
+            "google/protobuf/descriptor.proto": [],
+            "google/protobuf/field_mask.proto": [],
+            "google/protobuf/timestamp.proto": [],
+        },
+    ),
+    "ruff": _BINARY.format(name = "ruff"),
+    "uv": _BINARY.format(name = "uv"),
 }
 
 _WHEEL_BUILD = """\
 load("@rules_python//python:defs.bzl", "py_library")
 
-py_library(
-    name = "lib",
-    srcs = glob(["**/*.py"]),
-    data = glob(["**/*"], exclude = ["**/*.py", "**/*.pyc", "**/* *", "*.whl", "*.zip", "BUILD.bazel", "WORKSPACE"]),
-    imports = ["."],
-    visibility = ["//visibility:public"],
+package(default_visibility = ["//visibility:public"])
+
+filegroup(
+    name = "dist_info",
+    srcs = glob(["site-packages/*.dist-info/**"]),
 )
+
+py_library(
+    name = "pkg",
+    srcs = glob(["site-packages/**/*.py"], allow_empty = True),
+    data = glob(
+        ["site-packages/**/*"],
+        exclude = ["**/* *", "**/*.py", "**/*.pyc", "**/*.dist-info/RECORD"],
+    ),
+    imports = ["site-packages"],
+    deps = {deps},
+)
+
 """
 
-def _run(rctx, *arguments):
-    result = rctx.execute(arguments)
+_REQUIREMENTS = """\
+\"\"\"The packages of requirements_lock.txt.\"\"\"
+
+load("@bodega_shop//bazel:pip.bzl", "wheel_repositories")
+
+_EXTRAS = {extras}
+
+def requirement(name):
+    \"\"\"Returns the library of a package.\"\"\"
+    name = name.lower().replace("-", "_").replace(".", "_")
+    if name not in _EXTRAS:
+        fail("%s is not in requirements_lock.txt" % name)
+    return Label("@pip_%s//:pkg" % name)
+
+# buildifier: disable=unnamed-macro
+def install_deps():
+    \"\"\"Declares the repository of each package.\"\"\"
+    wheel_repositories(_EXTRAS)
+"""
+
+def locked_packages(lock):
+    """Reads the names of packages out of a lock file.
+
+    Args:
+        lock: its text.
+
+    Returns:
+        {name: extras} of each package.
+    """
+    packages = {}
+    for line in lock.split("\n"):
+        if "==" in line and not line.startswith(("#", " ")):
+            name, _, extras = line.partition("==")[0].partition("[")
+            name = name.strip().lower().replace("-", "_").replace(".", "_")
+            packages[name] = [extra.strip() for extra in extras.strip(" ]").split(",") if extra]
+    return packages
+
+def _run(rctx, arguments, **environment):
+    result = rctx.execute(arguments, environment = environment, timeout = 3600)
     if result.return_code:
         fail("%s\n%s%s" % (" ".join([str(a) for a in arguments]), result.stdout, result.stderr))
+    return result.stdout
 
-def _bootstrap_wheel_impl(rctx):
-    python = rctx.path(rctx.attr._python).realpath
-    pip = rctx.path("venv/bin/pip")
-    _run(rctx, python, "-m", "venv", "venv")
-    rctx.file("wanted.txt", "%s==%s --hash=sha256:%s\n" % (rctx.attr.package, rctx.attr.version, rctx.attr.sha256))
-    _run(rctx, pip, "download", "--no-deps", "--only-binary=:all:", "--require-hashes", "-r", "wanted.txt", "-d", ".")
-    rctx.delete("venv")
-    wheel = "%s-%s-py3-none-any.whl" % (rctx.attr.package, rctx.attr.version)
-    rctx.symlink(wheel, "wheel.zip")
-    rctx.extract("wheel.zip")
-    rctx.file("BUILD.bazel", _WHEEL_BUILD)
+def _vendored(python):
+    """Returns the folder of the libraries that pip carries, of which wheels.py uses one."""
+    return "%s/lib/python3.14/site-packages/pip/_vendor" % python.dirname.dirname
 
-_bootstrap_wheel = repository_rule(
-    implementation = _bootstrap_wheel_impl,
-    attrs = {
-        "package": attr.string(mandatory = True),
-        "sha256": attr.string(mandatory = True),
-        "version": attr.string(mandatory = True),
-        "_python": attr.label(default = "@toolchain//:venv/bin/python3"),
-    },
-    doc = "One pure wheel, fetched by the toolchain's own pip.",
+def _hub_impl(rctx):
+    packages = locked_packages(rctx.read(rctx.attr.lock))
+    rctx.file("requirements.bzl", _REQUIREMENTS.format(extras = json.encode_indent(packages)))
+    rctx.file("BUILD.bazel", "")
+
+_hub = repository_rule(
+    implementation = _hub_impl,
+    attrs = {"lock": attr.label(mandatory = True)},
+    doc = "The names of the packages; needs no network.",
 )
 
-# The .proto files of wheels, as proto_library targets.
-_WHEEL_PROTOS = """\
-load("@bodega_shop//bazel/proto:wheel_protos.bzl", "wheel_protos")
+def _wheels_impl(rctx):
+    script = rctx.path(_WHEELS)
+    _run(rctx, [rctx.path(rctx.attr._python).realpath, "-m", "venv", "venv"])
+    python = rctx.path("venv/bin/python3")
+    store = rctx.os.environ.get("BODEGA_WHEELS") or rctx.path("store")
+    rctx.report_progress("Fetching the wheels of %s" % rctx.attr.lock.name)
+    _run(rctx, [python, script, "fetch", rctx.path(rctx.attr.lock), store, "."], PYTHONPATH = _vendored(python))
+    rctx.file("BUILD.bazel", "")
 
-wheel_protos(name = "protos", import_root = "{import_root}", protos = {protos})
-"""
+_wheels = repository_rule(
+    implementation = _wheels_impl,
+    attrs = {
+        "lock": attr.label(mandatory = True),
+        "_python": attr.label(default = "@toolchain//:venv/bin/python3"),
+    },
+    doc = "All wheels as NAME.whl, and a virtual environment with the pip that fetched them.",
+)
 
-_WHEEL_BINARY = """\
-exports_files(["bin/{name}"])
-"""
+def _wheel_impl(rctx):
+    python = rctx.path(rctx.attr._python)
+    arguments = [python, rctx.path(_WHEELS), "unpack", rctx.path(rctx.attr.wheel), "."]
+    needed = json.decode(_run(rctx, arguments + rctx.attr.extras, PYTHONPATH = _vendored(python)))
+    build = _WHEEL_BUILD.format(deps = json.encode_indent(["@pip_%s//:pkg" % name for name in needed]))
+    rctx.file("BUILD.bazel", build + rctx.attr.additions)
 
-_ANNOTATIONS = {
-    "buf-bin": package_annotation(additive_build_content = _WHEEL_BINARY.format(name = "buf")),
-    "googleapis-common-protos": package_annotation(
-        additive_build_content = _WHEEL_PROTOS.format(
-            import_root = "site-packages",
-            protos = {
-                "google/rpc/status.proto": ["@pip_grpcio_tools//:any_proto"],
-                "google/type/money.proto": [],
-            },
-        ),
-    ),
-    "grpcio-tools": package_annotation(
-        additive_build_content = _WHEEL_PROTOS.format(
-            import_root = "site-packages/grpc_tools/_proto",
-            protos = {
-                "google/protobuf/any.proto": [],
-                "google/protobuf/descriptor.proto": [],
-                "google/protobuf/field_mask.proto": [],
-                "google/protobuf/timestamp.proto": [],
-            },
-        ),
-    ),
-    "ruff": package_annotation(additive_build_content = _WHEEL_BINARY.format(name = "ruff")),
-    "uv": package_annotation(additive_build_content = _WHEEL_BINARY.format(name = "uv")),
-}
+_wheel = repository_rule(
+    implementation = _wheel_impl,
+    attrs = {
+        "additions": attr.string(doc = "What the build file says besides."),
+        "extras": attr.string_list(),
+        "wheel": attr.label(mandatory = True),
+        "_python": attr.label(default = "@pip_wheels//:venv/bin/python3"),
+    },
+    doc = "One wheel, unpacked.",
+)
 
-def bodega_pip():
-    """Declares @pip and what it needs."""
-    for package, (version, sha256) in _BOOTSTRAP.items():
-        _bootstrap_wheel(name = "pypi__" + package, package = package, sha256 = sha256, version = version)
-    pip_parse(
-        name = "pip",
-        annotations = _ANNOTATIONS,
-        extra_pip_args = ["--require-hashes", "--only-binary=:all:"],
-        python_interpreter_target = "@toolchain//:venv/bin/python3",
-        requirements_lock = "//:requirements_lock.txt",
-    )
+def pip_repositories(lock):
+    """Declares @pip and @pip_wheels.
+
+    Args:
+        lock: the lock file's label.
+    """
+    _hub(name = "pip", lock = lock)
+    _wheels(name = "pip_wheels", lock = lock)
+
+# buildifier: disable=unnamed-macro
+def wheel_repositories(extras):
+    """Declares @pip_NAME for each package.
+
+    Args:
+        extras: {name: extras} of the packages.
+    """
+    for name in extras:
+        _wheel(
+            name = "pip_" + name,
+            additions = _ADDITIONS.get(name, ""),
+            extras = extras[name],
+            wheel = "@pip_wheels//:%s.whl" % name,
+        )
