@@ -10,7 +10,7 @@ buildifier=$PWD/{buildifier}
 cd "$BUILD_WORKSPACE_DIRECTORY"
 "$ruff" check --fix --quiet --exit-zero .
 "$ruff" format .
-git ls-files -z '*.bazel' '*.bzl' WORKSPACE | xargs -0 "$buildifier" --lint=fix --warnings=-native-proto,-native-proto-info
+git ls-files -z '*.bazel' '*.bzl' WORKSPACE | xargs -0 "$buildifier" --lint=fix
 """
 
 def _format_impl(ctx):

@@ -38,7 +38,7 @@ _ENV = {
 }
 
 # Files of a binary's runfiles that belong to the toolchain: the base layer stands for them.
-_TOOLCHAIN = "../toolchain/"
+_TOOLCHAIN = "../%s/" % Label("@toolchain//:identity").workspace_name
 
 def _declare_layer(ctx, name):
     return LayerInfo(

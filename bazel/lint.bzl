@@ -17,8 +17,7 @@ _NOT_OURS = [
     "**/.ruff_cache/**",
 ]
 
-# Bazel 7's own proto_library and ProtoInfo: to load them would mean to build protobuf from source.
-_BUILDIFIER_FLAGS = "--mode=diff --lint=warn --warnings=-native-proto,-native-proto-info"
+_BUILDIFIER_FLAGS = "--mode=diff --lint=warn"
 
 def lint(name = "lint", shell = []):
     """Declares the test `lint` of this package; every package calls it.

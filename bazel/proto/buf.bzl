@@ -1,11 +1,12 @@
 """buf_checks(): the API's style, and its compatibility with what was published."""
 
 load("//bazel:command_test.bzl", "command_test")
+load("//bazel:native_rules.bzl", "ProtoLibraryInfo")
 
 _BUF = "@pip_buf_bin//:bin/buf"
 
 def _descriptors_impl(ctx):
-    sets = depset(transitive = [proto[ProtoInfo].transitive_descriptor_sets for proto in ctx.attr.protos])
+    sets = depset(transitive = [proto[ProtoLibraryInfo].transitive_descriptor_sets for proto in ctx.attr.protos])
     out = ctx.actions.declare_file(ctx.label.name + ".binpb")
 
     # A FileDescriptorSet is a repeated field: sets laid end to end are one set.
@@ -20,7 +21,7 @@ def _descriptors_impl(ctx):
 
 _descriptors = rule(
     implementation = _descriptors_impl,
-    attrs = {"protos": attr.label_list(providers = [ProtoInfo])},
+    attrs = {"protos": attr.label_list(providers = [ProtoLibraryInfo])},
 )
 
 def _update_impl(ctx):

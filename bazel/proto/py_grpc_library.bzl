@@ -2,6 +2,7 @@
 
 load("@pip//:requirements.bzl", "requirement")
 load("@rules_python//python:defs.bzl", "PyInfo")
+load("//bazel:native_rules.bzl", "ProtoLibraryInfo")
 
 _SUFFIXES = ["_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb2_grpc.pyi"]
 
@@ -11,7 +12,7 @@ def _import_path(source, proto):
     return source.path.removeprefix(root).removeprefix("/")
 
 def _py_grpc_library_impl(ctx):
-    proto = ctx.attr.proto[ProtoInfo]
+    proto = ctx.attr.proto[ProtoLibraryInfo]
     paths = [_import_path(source, proto) for source in proto.direct_sources]
     outputs = [
         ctx.actions.declare_file(path.split("/")[-1].removesuffix(".proto") + suffix)
@@ -57,7 +58,7 @@ py_grpc_library = rule(
             doc = "The py_grpc_library of each proto_library that `proto` depends on.",
             providers = [PyInfo],
         ),
-        "proto": attr.label(mandatory = True, providers = [ProtoInfo]),
+        "proto": attr.label(mandatory = True, providers = [ProtoLibraryInfo]),
         "_generate": attr.label(cfg = "exec", default = "//bazel/proto:generate", executable = True),
         "_runtime": attr.label_list(
             default = [

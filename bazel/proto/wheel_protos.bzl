@@ -1,5 +1,7 @@
 """proto_library targets over the .proto files that a wheel carries."""
 
+load("//bazel:native_rules.bzl", "proto_library")
+
 def wheel_protos(name, import_root, protos):
     """Declares `NAME_proto` for each NAME.proto.
 
@@ -14,7 +16,7 @@ def wheel_protos(name, import_root, protos):
         visibility = ["//visibility:public"],
     )
     for proto, deps in protos.items():
-        native.proto_library(
+        proto_library(
             name = proto.split("/")[-1].removesuffix(".proto") + "_proto",
             srcs = [import_root + "/" + proto],
             strip_import_prefix = "/" + import_root,
