@@ -21,6 +21,15 @@ wheel_protos(
 )
 """
 
+# What `bazel coverage` runs a test with.
+_COVERAGE = """\
+filegroup(
+    name = "tool",
+    srcs = ["site-packages/coverage/__main__.py"],
+    data = [":pkg"],
+)
+"""
+
 _BINARY = """\
 exports_files(["bin/{name}"])
 """
@@ -28,6 +37,7 @@ exports_files(["bin/{name}"])
 # What the build takes out of a wheel besides its Python.
 _ADDITIONS = {
     "buf_bin": _BINARY.format(name = "buf"),
+    "coverage": _COVERAGE,
     "googleapis_common_protos": _PROTOS.format(
         import_root = "site-packages",
         protos = {

@@ -5,6 +5,7 @@ In the Debian root of bazelw each is replaced by the packaged copy of the same v
 """
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
+load("@bazel_tools//tools/build_defs/repo:local.bzl", "local_repository")
 
 def _github(name, version, sha256, repo = None, file = None, strip_prefix = ""):
     repo = repo or "bazelbuild/" + name
@@ -16,8 +17,17 @@ def _github(name, version, sha256, repo = None, file = None, strip_prefix = ""):
         url = "https://github.com/%s/releases/download/%s/%s" % (repo, version, file),
     )
 
+# Repositories that Bazel's own packages name, and no target here uses: bazel/stubs/README.md.
+_STUBS = {
+    "com_google_protobuf": "protobuf",
+    "remote_coverage_tools": "coverage_tools",
+    "zlib": "zlib",
+}
+
 def bodega_rulesets():
     """Declares every ruleset that the build uses."""
+    for name, folder in _STUBS.items():
+        local_repository(name = name, path = "bazel/stubs/" + folder)
     _github(
         name = "bazel_features",
         file = "bazel_features-v1.11.0.tar.gz",

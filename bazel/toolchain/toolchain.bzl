@@ -57,6 +57,7 @@ exports_files(["identity", "test_identity", "venv/bin/python3"] + {tools})
 
 py_runtime(
     name = "python",
+    coverage_tool = "@pip_coverage//:tool",
     files = ["identity", "venv/pyvenv.cfg"],
     interpreter = "venv/bin/python3",
     python_version = "PY3",
