@@ -17,7 +17,17 @@ _TOOL_ENV = {
     "PROMTOOL_BIN": TOOLS["promtool"],
 }
 
-def pytest_test(name, srcs, deps = [], data = [], args = [], env = {}, tags = [], toolchain_env = [], **kwargs):
+def pytest_test(
+        name,
+        srcs,
+        deps = [],
+        data = [],
+        args = [],
+        env = {},
+        soak = None,
+        tags = [],
+        toolchain_env = [],
+        **kwargs):
     """Declares a py_test that runs pytest over `srcs`.
 
     Args:
@@ -27,6 +37,9 @@ def pytest_test(name, srcs, deps = [], data = [], args = [], env = {}, tags = []
         data: files that the tests read.
         args: further arguments for pytest.
         env: further environment variables.
+        soak: the size of a second test, NAME_soak, of the cases marked `soak`, which this one leaves
+            out: long forms of cases that it has in a short form. `bazel test` leaves tests with
+            the tag `soak` out, --config=soak runs them as well.
         tags: "unit" is added unless "integration" is among them.
         toolchain_env: which of the toolchain's other tools the tests need (CHROMIUM_BIN,
             H2LOAD_BIN, NIX_BIN, NODE_BIN, OPENSSL_BIN, PODMAN_BIN, PROMTOOL_BIN); POSTGRES_BIN is
@@ -46,14 +59,31 @@ def pytest_test(name, srcs, deps = [], data = [], args = [], env = {}, tags = []
         testonly = True,
         deps = deps,
     )
+    if "integration" not in tags:
+        tags = tags + ["unit"]
+    attributes = kwargs | {
+        "data": data + [
+            ":%s_bytecode" % name,
+            "//:pyproject.toml",
+            "@toolchain//:identity",
+            "@toolchain//:test_identity",
+        ],
+        "deps": deps,
+        "env": tools | env,
+        "main": "//bazel:pytest_main.py",
+        "srcs": srcs + ["//bazel:pytest_main.py"],
+    }
+    paths = ["$(rootpath %s)" % test for test in tests]
     py_test(
         name = name,
-        srcs = srcs + ["//bazel:pytest_main.py"],
-        args = args + ["$(rootpath %s)" % test for test in tests],
-        data = data + [":%s_bytecode" % name, "//:pyproject.toml", "@toolchain//:identity", "@toolchain//:test_identity"],
-        env = tools | env,
-        main = "//bazel:pytest_main.py",
-        tags = tags if "integration" in tags else tags + ["unit"],
-        deps = deps,
-        **kwargs
+        args = args + (["-m", "'not soak'"] if soak else []) + paths,
+        tags = tags,
+        **attributes
     )
+    if soak:
+        py_test(
+            name = name + "_soak",
+            args = args + ["-m", "soak"] + paths,
+            tags = tags + ["soak"],
+            **(attributes | {"shard_count": 1, "size": soak})
+        )

@@ -202,7 +202,7 @@ class Model:
                 self.lines[item_id] = self.lines[item_id][0], quantity
 
 
-@pytest.mark.parametrize("changes", [10_000])
+@pytest.mark.parametrize("changes", [1_000, pytest.param(10_000, marks=pytest.mark.soak)])
 async def test_fifty_writers_on_one_cart_lose_and_double_nothing(
     replicas: list[Stub], products: Products, changes: int
 ) -> None:
