@@ -48,9 +48,9 @@
         {
           default = pkgs.mkShell {
             packages = [ (makeBazel pkgs release) ] ++ (with pkgs; [
-              python314 jdk21_headless git cacert nix nodejs_24 openssl
+              python314 jdk21_headless git cacert curl nix nodejs_24 openssl
               buf bazel-buildtools shellcheck postgresql_18 nghttp2
-              umoci skopeo podman crun conmon netavark catatonit chromium prometheus.cli
+              skopeo podman crun conmon netavark catatonit chromium prometheus.cli
             ]);
             env.JAVA_HOME = pkgs.jdk21_headless.home;
           };

@@ -2,6 +2,7 @@
 
 load("//bazel:npm.bzl", "bodega_npm")
 load("//bazel:pip.bzl", "locked_packages", "pip_repositories", "wheel_repositories")
+load("//bazel/image:repositories.bzl", "image_repositories")
 load("//bazel/toolchain:toolchain.bzl", "toolchain")
 
 _LOCK = Label("//:requirements_lock.txt")
@@ -11,8 +12,9 @@ def _bodega_impl(mctx):
     pip_repositories(lock = _LOCK)
     wheel_repositories(locked_packages(mctx.read(_LOCK)))
     bodega_npm()
+    image_repositories()
 
 bodega = module_extension(
     implementation = _bodega_impl,
-    doc = "Declares the toolchain, the PyPI packages and the npm packages.",
+    doc = "Declares the toolchain, the packages of PyPI and npm, and those of images.",
 )

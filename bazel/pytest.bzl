@@ -8,6 +8,7 @@ load("//bazel:python.bzl", "bytecode")
 # Environment variables that tell a test where a tool is; a folder where the tool wants its kin.
 _TOOL_ENV = {
     "CHROMIUM_BIN": TOOLS["chromium"],
+    "CURL_BIN": TOOLS["curl"],
     "H2LOAD_BIN": TOOLS["h2load"],
     "NIX_BIN": TOOLS["nix"],
     "NODE_BIN": TOOLS["node"],
@@ -42,7 +43,7 @@ def pytest_test(
             the tag `soak` out, --config=soak runs them as well.
         tags: "unit" is added unless "integration" is among them.
         toolchain_env: which of the toolchain's other tools the tests need (CHROMIUM_BIN,
-            H2LOAD_BIN, NIX_BIN, NODE_BIN, OPENSSL_BIN, PODMAN_BIN, PROMTOOL_BIN); POSTGRES_BIN is
+            CURL_BIN, H2LOAD_BIN, NIX_BIN, NODE_BIN, OPENSSL_BIN, PODMAN_BIN, PROMTOOL_BIN); POSTGRES_BIN is
             always there.
         **kwargs: handed to py_test.
     """

@@ -1,16 +1,17 @@
-"""Makes the base layer of all images out of Debian packages that stand in the build's own root.
+"""Makes the base layer of all images out of Debian packages.
 
-base_layer.py PACKAGES.txt BLOB INFO
+base_layer.py ARCHITECTURE PACKAGES.txt LOCK BLOB INFO INVENTORY DEB...
 """
 
-import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from bazel.image import debian
+from bazel.deb import archive as deb
+from bazel.deb.lock import Lock, Locked, names, parse_lock
 from bazel.image.bytecode import with_bytecode
-from bazel.image.layer import Entry, File, Folder, Link, write_layer
+from bazel.image.component import Component, own, purl
+from bazel.image.layer import Entry, File, Folder, Link, Outputs, Part
 
 # Taken of each package is what KEPT says and LEFT_OUT does not. So no shell, no tool and no
 # maintainer script gets in, whatever a later version of a package may bring.
@@ -62,53 +63,81 @@ WRITTEN_HERE: dict[str, Entry] = {
 }
 
 
+class UnknownPackageError(Exception):
+    """A package that the lock does not have."""
+
+
 def matches(path: PurePosixPath, patterns: Iterable[str]) -> bool:
     """Say whether a whole path is one of the patterns'."""
     return any(path.full_match(pattern) for pattern in patterns)
 
 
-def read_entry(path: Path) -> Entry | None:
-    """Return what stands at a path; None for a folder, which comes with what is in it."""
-    if path.is_symlink():
-        return Link(str(path.readlink()))
-    if path.is_dir():
-        return None
-    program = path.suffix != ".py" and bool(path.stat().st_mode & stat.S_IXUSR)
-    return File(path.read_bytes(), executable=program)
+def entry_of(found: deb.Entry) -> Entry:
+    """Return what the layer has for a package's file or link."""
+    if found.target is not None:
+        return Link(found.target)
+    return File(found.content, executable=found.executable and found.path.suffix != ".py")
 
 
-def package_entries(package: debian.Package, root: Path) -> dict[PurePosixPath, Entry]:
-    """Return what the layer takes of one package, and the package's record for scanners."""
-    wanted = (p for p in package.paths if matches(p, KEPT) and not matches(p, LEFT_OUT))
-    entries = {path: entry for path in wanted if (entry := read_entry(root / path)) is not None}
-    record = PurePosixPath("var/lib/dpkg/status.d", package.name)
-    return entries | {record: File(package.stanza.encode() + b"\n")}
+def status(package: deb.Deb) -> File:
+    """Return the package's record for scanners, as dpkg writes it for an installed package."""
+    first, _, rest = package.control.partition("\n")
+    return File(f"{first}\nStatus: install ok installed\n{rest}\n".encode())
 
 
-def authorities(packages: Iterable[debian.Package], root: Path) -> File:
-    """Return Debian's certificates in one file; the host's own, which the root has too, not."""
-    paths = sorted(p for package in packages for p in package.paths if p.full_match(AUTHORITIES))
-    return File(b"".join((root / path).read_bytes() for path in paths))
+def authorities(package: deb.Deb) -> File:
+    """Return Debian's certificates in one file."""
+    found = sorted((e.path, e.content) for e in package.entries if e.path.full_match(AUTHORITIES))
+    return File(b"".join(content for _, content in found))
 
 
-def base(packages: list[debian.Package], root: Path) -> dict[PurePosixPath, Entry]:
-    """Return the whole layer, but for bytecode."""
-    entries = {PurePosixPath(path): entry for path, entry in WRITTEN_HERE.items()}
-    entries[PurePosixPath("etc/ssl/certs/ca-certificates.crt")] = authorities(packages, root)
-    for package in packages:
-        entries |= package_entries(package, root)
-    return entries
+def package_part(package: deb.Deb, locked: Locked, suite: str) -> Part:
+    """Return what the layer takes of one package."""
+    tree: dict[PurePosixPath, Entry] = {
+        entry.path: entry_of(entry)
+        for entry in package.entries
+        if matches(entry.path, KEPT) and not matches(entry.path, LEFT_OUT)
+    }
+    tree[PurePosixPath("var/lib/dpkg/status.d", locked.name)] = status(package)
+    if locked.name == "ca-certificates":
+        tree[PurePosixPath("etc/ssl/certs/ca-certificates.crt")] = authorities(package)
+    arch = package.field("Architecture")
+    component = Component(
+        name=locked.name,
+        version=locked.version,
+        licence="",
+        purl=purl("deb/debian", locked.name, locked.version, arch=arch, distro=suite),
+        sha256=locked.sha256,
+    )
+    return Part(component, with_bytecode(tree))
+
+
+def base(wanted: list[str], lock: Lock, architecture: str, debs: dict[str, Path]) -> list[Part]:
+    """Return the whole layer."""
+    locked = {p.name: p for p in lock.packages if p.architecture == architecture}
+    parts = [Part(own("bodega-image-base"), {PurePosixPath(p): e for p, e in WRITTEN_HERE.items()})]
+    for name in wanted:
+        if name not in locked:
+            message = f"{name} is not in the lock: ./bazelw run //bazel/image:update_lock"
+            raise UnknownPackageError(message)
+        parts.append(package_part(deb.read_deb(debs[name]), locked[name], lock.suite))
+    return parts
 
 
 def main() -> None:
     """Make the layer."""
-    listing, blob, info = map(Path, sys.argv[1:])
+    architecture, *rest = sys.argv[1:]
+    listing, lock, blob, info, inventory, *debs = map(Path, rest)
     try:
-        packages = debian.installed(debian.DATABASE, debian.named(listing.read_text()))
-    except debian.UnknownPackageError as error:
+        parts = base(
+            names(listing.read_text()),
+            parse_lock(lock.read_text()),
+            architecture,
+            {path.stem: path for path in debs},
+        )
+    except UnknownPackageError as error:
         sys.exit(f"{listing}: {error}")
-    tree = with_bytecode(base(packages, Path("/")))
-    write_layer(tree, blob=blob, info=info, created_by="Debian packages")
+    Outputs(blob, info, inventory).write(parts, created_by="Debian packages")
 
 
 if __name__ == "__main__":

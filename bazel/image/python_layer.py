@@ -1,18 +1,23 @@
-"""Makes a layer out of Python files: python_layer.py FOLDER CREATED_BY BLOB INFO ENTRIES STRIP.
+"""Makes a layer out of Python files.
 
-FOLDER is where they will stand in the image. ENTRIES is a file of lines `path in FOLDER`, a tab,
-`path of the file`. STRIP is the program that removes debugging information from shared libraries:
-in some wheels that is nine tenths of them.
+python_layer.py FOLDER CREATED_BY BLOB INFO INVENTORY ENTRIES STRIP
+
+FOLDER is where they will stand in the image. ENTRIES is a file whose lines are the path of a wheel,
+or `path in FOLDER`, a tab, `path of the file`. STRIP is the command that removes debugging
+information from shared libraries: in some wheels that is nine tenths of them.
 """
 
+import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from bazel.image import wheel
 from bazel.image.bytecode import with_bytecode
-from bazel.image.layer import Entry, File, write_layer
+from bazel.image.component import Component, own
+from bazel.image.layer import ConflictError, Entry, File, Outputs, Part
 
 # What no running program reads. Licences, METADATA and entry_points.txt stay.
 LEFT_OUT = (
@@ -41,46 +46,55 @@ LEFT_OUT = (
     "*.dist-info/REQUESTED",
     "*.dist-info/WHEEL",
     "*.dist-info/top_level.txt",
-    # made by rules_python at the top of each wheel
-    "__init__.py",
 )
 
 
-class ConflictError(Exception):
-    """Two files with one place in the image."""
-
-
-def read(source: Path, strip: str) -> bytes:
-    """Return a file's content, without debugging information."""
-    if source.suffix != ".so":
-        return source.read_bytes()
+def stripped(content: bytes, strip: str) -> bytes:
+    """Return a shared library without debugging information."""
     with tempfile.TemporaryDirectory() as folder:
-        stripped = Path(folder) / "library.so"
-        subprocess.run([strip, "--strip-debug", "-o", stripped, source], check=True)  # noqa: S603
-        return stripped.read_bytes()
+        library, result = Path(folder, "library.so"), Path(folder, "stripped.so")
+        library.write_bytes(content)
+        command = [*shlex.split(strip), "--strip-debug", "-o", str(result), str(library)]
+        subprocess.run(command, check=True)  # noqa: S603
+        return result.read_bytes()
 
 
-def flatten(lines: Iterable[str], folder: PurePosixPath, strip: str) -> dict[PurePosixPath, Entry]:
-    """Put every file at its place; one that two wheels bring must be the same in both."""
+def part(
+    component: Component, files: Mapping[PurePosixPath, bytes], folder: PurePosixPath, strip: str
+) -> Part:
+    """Return what a component brings to a folder of the image."""
     tree: dict[PurePosixPath, Entry] = {}
+    for path, content in files.items():
+        if not any(path.full_match(pattern) for pattern in LEFT_OUT):
+            library = path.suffix == ".so"
+            tree[folder / path] = File(stripped(content, strip) if library else content)
+    return Part(component, with_bytecode(tree))
+
+
+def parts(lines: Iterable[str], folder: PurePosixPath, strip: str) -> list[Part]:
+    """Return a part for each wheel, and one for the files that are of no wheel."""
+    made: list[Part] = []
+    ours: dict[PurePosixPath, bytes] = {}
     for line in lines:
-        name, _, source = line.partition("\t")
-        if any(PurePosixPath(name).full_match(pattern) for pattern in LEFT_OUT):
-            continue
-        entry = File(read(Path(source), strip))
-        if tree.setdefault(folder / name, entry) != entry:
-            raise ConflictError(f"{source} is not the {name} that another package brings")
-    return tree
+        name, _, source = line.rpartition("\t")
+        if name:
+            content = Path(source).read_bytes()
+            if ours.setdefault(PurePosixPath(name), content) != content:
+                message = f"{source} is not the {name} that another package brings"
+                raise ConflictError(message)
+        else:
+            made.append(part(*wheel.read(Path(source)), folder, strip))
+    return [*made, part(own("bodega"), ours, folder, strip)] if ours else made
 
 
 def main() -> None:
     """Make the layer."""
-    folder, created_by, blob, info, entries, strip = sys.argv[1:]
+    folder, created_by, blob, info, inventory, entries, strip = sys.argv[1:]
     try:
-        tree = flatten(Path(entries).read_text().splitlines(), PurePosixPath(folder), strip)
+        made = parts(Path(entries).read_text().splitlines(), PurePosixPath(folder), strip)
+        Outputs(Path(blob), Path(info), Path(inventory)).write(made, created_by)
     except ConflictError as error:
         sys.exit(f"python_layer: {error}")
-    write_layer(with_bytecode(tree), blob=Path(blob), info=Path(info), created_by=created_by)
 
 
 if __name__ == "__main__":

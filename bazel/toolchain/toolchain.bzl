@@ -9,14 +9,12 @@ things are only built and run.
 """
 
 # name: (arguments that print the version, what that must contain)
-_BUILD_TOOLS = {
-    "strip": (["--version"], "GNU strip "),
-}
-_TEST_TOOLS = {
+_TOOLS = {
     "catatonit": (["--version"], "catatonit"),
     "chromium": (["--version"], "Chromium "),
     "conmon": (["--version"], "conmon version 2."),
     "crun": (["--version"], "crun version 1."),
+    "curl": (["--version"], "curl "),
     "h2load": (["--version"], "h2load nghttp2/1."),
     "netavark": (["--version"], "netavark"),
     "nix": (["--version"], "nix (Nix) 2."),
@@ -28,7 +26,6 @@ _TEST_TOOLS = {
     "promtool": (["--version"], "promtool, version 3."),
     "shellcheck": (["--version"], "version: 0."),
     "skopeo": (["--version"], "skopeo version 1."),
-    "umoci": (["--version"], "umoci version 0."),
 }
 
 # Where a supplier may call a tool by another name, the best name first: Debian packages Chromium's
@@ -41,9 +38,7 @@ exit 127
 """
 
 _TOOLS_BZL = """\
-\"\"\"Where the tools are, and whether it is the Debian root that supplies them.\"\"\"
-
-DEBIAN_ROOT = {debian_root}
+\"\"\"Where the tools are.\"\"\"
 
 TOOLS = {tools}
 """
@@ -131,13 +126,13 @@ def _write_identity(rctx, name, lines, root):
 def _toolchain_impl(rctx):
     python, version = _python(rctx)
     paths = {"python3": str(python)}
-    build = ["python3 %s %s" % (python, version)] + _resolve(rctx, _BUILD_TOOLS, paths)
-    test = _resolve(rctx, _TEST_TOOLS, paths)
+    build = ["python3 %s %s" % (python, version)]
+    test = _resolve(rctx, _TOOLS, paths)
     root = rctx.path("/etc/bodega-toolchain")
     _write_identity(rctx, "identity", build, root)
     _write_identity(rctx, "test_identity", test, rctx.path("/etc/bodega-test-tools"))
-    rctx.file("tools.bzl", _TOOLS_BZL.format(debian_root = root.exists, tools = json.encode_indent(paths)))
-    rctx.file("BUILD.bazel", _BUILD.format(python = python, tools = sorted(paths.keys()[1:])))
+    rctx.file("tools.bzl", _TOOLS_BZL.format(tools = json.encode_indent(paths)))
+    rctx.file("BUILD.bazel", _BUILD.format(python = python, tools = sorted(_TOOLS.keys())))
 
 toolchain = repository_rule(
     implementation = _toolchain_impl,

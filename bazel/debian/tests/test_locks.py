@@ -79,8 +79,3 @@ def test_a_substitute_takes_the_place_of_a_package(architecture: str) -> None:
     substitutes = set(listed(FOLDER / "substitutes.txt"))
     assert substitutes
     assert not substitutes & (names("build", architecture) | names("test", architecture))
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_images_are_made_where_nothing_is_tested(architecture: str) -> None:
-    assert set(listed(Path("bazel/image/base_packages.txt"))) <= names("build", architecture)

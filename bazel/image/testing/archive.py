@@ -36,6 +36,17 @@ class Image:
             assert file is not None, path
             return file.read()
 
+    def files(self) -> dict[str, bytes]:
+        """Return all regular files of all layers by path."""
+        found: dict[str, bytes] = {}
+        for layer in self.layers:
+            with tarfile.open(fileobj=io.BytesIO(gzip.decompress(layer))) as tar:
+                for member in tar:
+                    file = tar.extractfile(member) if member.isfile() else None
+                    if file is not None:
+                        found[member.name] = file.read()
+        return found
+
     def members(self, layer: int) -> dict[str, tarfile.TarInfo]:
         """Return a layer's entries by path."""
         with tarfile.open(fileobj=io.BytesIO(gzip.decompress(self.layers[layer]))) as tar:

@@ -1,10 +1,10 @@
 """Images that python_image made of two programs with the same dependencies."""
 
 import hashlib
-import platform
 from importlib.util import MAGIC_NUMBER
 
 from bazel.image.testing.archive import Image
+from bazel.image.testing.locked import MACHINE
 
 UNCHECKED_HASH = (0b01).to_bytes(4, "little")  # PEP 552
 BASE, DEPENDENCIES, APPLICATION = range(3)
@@ -78,8 +78,7 @@ def test_the_config_runs_the_module_as_nobody_who_may_write_to_data_alone(hello:
     assert (config["User"], config["Volumes"]) == ("65532:65532", {"/data": {}})
     assert config["ExposedPorts"] == {"50051/tcp": {}}
     assert "GREETING=hello" in config["Env"]
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
-    assert (hello.config["os"], hello.config["architecture"]) == ("linux", machine)
+    assert (hello.config["os"], hello.config["architecture"]) == ("linux", MACHINE)
 
 
 def test_labels_say_what_is_known_and_nothing_else(hello: Image) -> None:

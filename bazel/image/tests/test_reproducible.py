@@ -3,11 +3,14 @@
 import json
 import os
 import random
-import subprocess
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from bazel.image.testing.locked import MACHINE, command, run
+from bazel.image.testing.wheels import write_wheel
 
 SOURCES = {
     "shop/__init__.py": '"""A shop."""\n',
@@ -26,16 +29,6 @@ def umask() -> Iterator[None]:
     os.umask(before)
 
 
-def run(tool: str, *arguments: str | Path, seed: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603
-        [os.environ[tool], *arguments],
-        env={**os.environ, "PYTHONHASHSEED": seed},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-
-
 def make_layer(folder: Path, *, when: int, seed: str, sources: dict[str, str] = SOURCES) -> bytes:
     """Write the sources in some order, with some time stamp, and make a layer of them."""
     lines = []
@@ -46,12 +39,13 @@ def make_layer(folder: Path, *, when: int, seed: str, sources: dict[str, str] = 
         path.write_text(content)
         os.utime(path, (when, when))
         lines.append(f"{name}\t{path}\n")
-    listing, blob, info = (folder / name for name in ("list", "blob", "info"))
+    outputs = [folder / name for name in ("blob", "info", "inventory")]
+    listing = folder / "list"
     listing.write_text("".join(lines))
-    strip = os.environ["STRIP"]
-    done = run("PYTHON_LAYER", "app", "application", blob, info, listing, strip, seed=seed)
+    strip = shlex.join(command(os.environ["LOCKED_STRIP"]))
+    done = run("python_layer", "app", "application", *outputs, listing, strip, seed=seed)
     assert done.returncode == 0, done.stderr
-    return blob.read_bytes() + info.read_bytes()
+    return b"".join(output.read_bytes() for output in outputs)
 
 
 def test_order_time_folder_and_hash_seed_leave_no_trace(tmp_path: Path) -> None:
@@ -74,31 +68,53 @@ def test_other_content_makes_another_layer(tmp_path: Path) -> None:
     assert make_layer(tmp_path / "b", when=0, seed="1", sources=changed) != first
 
 
-def test_two_packages_may_share_a_file_but_not_a_name(tmp_path: Path) -> None:
-    for name, content in (("one", "a"), ("same", "a"), ("other", "b")):
+@pytest.mark.parametrize(("other", "status"), [("a", 0), ("b", 1)], ids=["same", "different"])
+def test_two_wheels_may_share_a_file_but_not_a_name(
+    tmp_path: Path, other: str, status: int
+) -> None:
+    wheels = [
+        write_wheel(tmp_path, "one", {"LICENSE": "a"}),
+        write_wheel(tmp_path, "two", {"LICENSE": other}),
+    ]
+    listing = tmp_path / "list"
+    listing.write_text("".join(f"{wheel}\n" for wheel in wheels))
+    outputs = [tmp_path / name for name in ("blob", "info", "inventory")]
+    done = run("python_layer", "app", "dependencies", *outputs, listing, "strip")
+    assert done.returncode == status, done.stderr
+    assert ("LICENSE" in done.stderr) == bool(status)
+
+
+def test_two_of_our_own_files_may_not_have_one_place(tmp_path: Path) -> None:
+    for name, content in (("one", "a"), ("other", "b")):
         (tmp_path / name).write_text(content)
     listing = tmp_path / "list"
-    arguments = ("app", "application", tmp_path / "blob", tmp_path / "info", listing, "strip")
-    listing.write_text(f"LICENSE\t{tmp_path / 'one'}\nLICENSE\t{tmp_path / 'same'}\n")
-    assert run("PYTHON_LAYER", *arguments, seed="1").returncode == 0
-    listing.write_text(f"LICENSE\t{tmp_path / 'one'}\nLICENSE\t{tmp_path / 'other'}\n")
-    refused = run("PYTHON_LAYER", *arguments, seed="1")
-    assert refused.returncode == 1
-    assert "LICENSE" in refused.stderr
+    listing.write_text(f"x.py\t{tmp_path / 'one'}\nx.py\t{tmp_path / 'other'}\n")
+    outputs = [tmp_path / name for name in ("blob", "info", "inventory")]
+    done = run("python_layer", "app", "application", *outputs, listing, "strip")
+    assert done.returncode == 1
+    assert "x.py" in done.stderr
+
+
+def base_layer(packages: Path, folder: Path) -> tuple[int, str]:
+    outputs = [folder / name for name in ("blob", "info", "inventory")]
+    lock, debs = os.environ["LOCK"], os.environ["DEBS"].split()
+    done = run("base_layer", MACHINE, packages, lock, *outputs, *debs, seed="7")
+    return done.returncode, done.stderr
 
 
 def test_the_base_layer_is_the_one_of_the_build_again(tmp_path: Path) -> None:
-    packages = Path(os.environ["PACKAGES"])
-    blob, info = tmp_path / "blob", tmp_path / "info"
-    done = run("BASE_LAYER", packages, blob, info, seed="7")
-    assert done.returncode == 0, done.stderr
-    assert info.read_bytes() == Path(os.environ["BASE_INFO"]).read_bytes()
-    assert json.loads(info.read_text())["size"] == blob.stat().st_size
+    assert base_layer(Path(os.environ["PACKAGES"]), tmp_path) == (0, "")
+    info = tmp_path / "info"
+    [built] = (
+        Path(path) for path in os.environ["BASE"].split() if path.endswith(f"{MACHINE}.json")
+    )
+    assert info.read_bytes() == built.read_bytes()
+    assert json.loads(info.read_text())["size"] == (tmp_path / "blob").stat().st_size
 
 
-def test_a_package_that_the_root_has_not_is_named(tmp_path: Path) -> None:
+def test_a_package_that_the_lock_has_not_is_named(tmp_path: Path) -> None:
     packages = tmp_path / "packages.txt"
     packages.write_text("libc6  # the C library\nno-such-package\n")
-    done = run("BASE_LAYER", packages, tmp_path / "blob", tmp_path / "info", seed="1")
-    assert done.returncode == 1
-    assert "no-such-package" in done.stderr
+    status, message = base_layer(packages, tmp_path)
+    assert status == 1
+    assert "no-such-package" in message

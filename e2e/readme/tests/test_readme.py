@@ -45,9 +45,10 @@ def commands() -> str:
 
 
 def typed(commands: str, home: Path) -> subprocess.CompletedProcess[str]:
+    tools = Path(os.environ["CURL_BIN"]).parent
     return subprocess.run(  # noqa: S603
         ["/bin/bash", "-euo", "pipefail", "-c", commands],
-        env=os.environ | {"HOME": str(home)},
+        env=os.environ | {"HOME": str(home), "PATH": f"{tools}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,

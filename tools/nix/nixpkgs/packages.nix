@@ -9,9 +9,9 @@ let
   tools = names: builtins.listToAttrs (map (name: { inherit name; value = tool name; }) names);
   packages =
     tools [
-      "python314" "git" "cacert" "nix" "nodejs_24" "openssl"
+      "python314" "git" "cacert" "curl" "nix" "nodejs_24" "openssl"
       "buf" "bazel-buildtools" "shellcheck" "postgresql_18" "nghttp2"
-      "umoci" "skopeo" "podman" "crun" "conmon" "netavark" "catatonit" "chromium"
+      "skopeo" "podman" "crun" "conmon" "netavark" "catatonit" "chromium"
       "file" "gnupatch" "unzip" "which" "zip"
     ]
     // {

@@ -18,9 +18,9 @@ BAZEL_VERSION = (ROOT / ".bazelversion").read_text().strip()
 
 TOOLS = {
     f"bazel-{BAZEL_VERSION}",
-    *("python314", "jdk21_headless", "git", "cacert", "nix", "nodejs_24", "openssl"),
+    *("python314", "jdk21_headless", "git", "cacert", "curl", "nix", "nodejs_24", "openssl"),
     *("buf", "bazel-buildtools", "shellcheck", "postgresql_18", "nghttp2"),
-    *("umoci", "skopeo", "podman", "crun", "conmon", "netavark", "catatonit", "chromium"),
+    *("skopeo", "podman", "crun", "conmon", "netavark", "catatonit", "chromium"),
     "prometheus-cli",
 }
 
