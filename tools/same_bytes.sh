@@ -2,8 +2,8 @@
 # shellcheck disable=SC2016  # the inner shell expands what stands in single quotes
 #
 # Builds everything once more (or the patterns of targets that it is given), from nothing, and prints
-# every output whose bytes differ from those of the build that stands. All that must not matter is another: folder (with a space), cache, home, time
-# zone, language, umask and, where this is root, user.
+# every output whose bytes differ from those of the build that stands. All that must not matter is
+# another: folder (with a space), cache, home, time zone, language, umask and, where this is root, user.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=/dev/null
