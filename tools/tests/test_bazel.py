@@ -46,6 +46,7 @@ def test_bazelisk_inside_of_bazelw_runs_the_real_bazel(workspace: Path) -> None:
 
 def test_bazelw_tells_the_bazel_on_path_that_it_was_called(workspace: Path) -> None:
     shutil.copy(os.environ["BAZELW"], workspace / "bazelw")
+    shutil.copytree("bazel/debian", workspace / "bazel" / "debian")
     (workspace / ".bazelversion").write_text("7.7.1\n")
     path = program(workspace / "path" / "bazel", "inside=$BODEGA_IN_BAZELW").parent
     done = subprocess.run(  # noqa: S603
