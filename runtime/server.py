@@ -39,6 +39,9 @@ MAX_METADATA_BYTES = 16 * 1024
 OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Messages are not compressed. To inflate 4 MiB costs milliseconds, and whoever sends a hundred
+    # such messages at once would make all others wait for a second.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
     # Else a second server on a taken port would start, and get a share of the calls.
     ("grpc.so_reuseport", 0),
     # A client that has more RPCs under way on one connection waits until one of them has ended.
@@ -58,7 +61,7 @@ OPTIONS: tuple[tuple[str, int], ...] = (
 )
 
 # How many calls may at least wait for the event loop, whatever may run at once.
-MIN_PENDING_RPCS = 4096
+MIN_PENDING_RPCS = 8192
 
 # The native engine closes its connections without writing first what it was given last: of
 # the RPCs that end in a drain, a fifth would lose their answers (0.5.0). It has no way to

@@ -50,7 +50,7 @@ def empty_data(connection: Http2Connection) -> Iterator[Frame]:
 
 
 def rapid_resets(connection: Http2Connection) -> Iterator[Frame]:
-    for _ in range(10_000):
+    for _ in range(5_000):
         number = connection.begin(SAY)
         yield RstStreamFrame(number, error_code=CANCEL)
 
