@@ -148,9 +148,11 @@ class Http2Connection:
         return HeadersFrame(number, data=self._encoder.encode(pairs), flags=list(flags))
 
     async def write(self, number: int, data: bytes, *, end: bool = True) -> None:
-        """Send the body of a request as fast as the server lets it in."""
+        """Send the body of a request as fast as the server lets it in, until it has answered."""
         stream = self._streams[number]
         for begin in range(0, len(data), FRAME_BYTES):
+            if stream.ended.is_set():
+                return
             await self._send_chunk(number, stream, data[begin : begin + FRAME_BYTES])
         if end:
             self.send(DataFrame(number, flags=["END_STREAM"]))
