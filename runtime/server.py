@@ -39,8 +39,8 @@ MAX_METADATA_BYTES = 16 * 1024
 OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    # Messages are not compressed. To inflate 4 MiB costs milliseconds, and whoever sends a hundred
-    # such messages at once would make all others wait for a second.
+    # grpcio takes no compressed message. To inflate 4 MiB costs milliseconds, and whoever sends a
+    # hundred such messages at once would make all others wait for a second.
     ("grpc.compression_enabled_algorithms_bitset", 1),
     # Else a second server on a taken port would start, and get a share of the calls.
     ("grpc.so_reuseport", 0),

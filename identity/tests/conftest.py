@@ -10,7 +10,7 @@ from identity.tests.shop import Shop, shop_on
 from identity.tests.times import HandClock
 from runtime.database import Database
 
-pytest_plugins = ["runtime.testing.databases"]
+pytest_plugins = ["runtime.testing.databases", "runtime.testing.garbage_collector"]
 
 
 # What these are about is different on the loop of the server itself, for its transports are.

@@ -1,11 +1,10 @@
 """The certificate of the HTTPS listener changes while it serves."""
 
 import asyncio
-import gc
 import os
 import signal
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -121,13 +120,6 @@ async def test_a_pair_that_does_not_match_is_not_served_and_named_once(tmp_path:
             put_file(second.key, used.key)
             await presents(address, second)
     assert count(logs, "certificate not reloaded") == count(logs, "certificate reloaded") == 1
-
-
-@pytest.fixture
-def unfrozen() -> Iterator[None]:
-    """Undo what a server does to the garbage collector when it serves for good."""
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.usefixtures("unfrozen")

@@ -1,1 +1,5 @@
-pytest_plugins = ["runtime.testing.databases", "runtime.testing.rpc"]
+pytest_plugins = [
+    "runtime.testing.databases",
+    "runtime.testing.garbage_collector",
+    "runtime.testing.rpc",
+]

@@ -1,10 +1,9 @@
 """The certificate of a listener changes while it serves."""
 
 import asyncio
-import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -130,13 +129,6 @@ async def test_a_failure_is_logged_once_but_each_time_that_somebody_asks(tmp_pat
         certificate.reload()
         assert count(logs, "certificate not reloaded") == 2
     assert logs[0]["file"] == str(files.certificate)
-
-
-@pytest.fixture
-def unfrozen() -> Iterator[None]:
-    """Undo what a server does to the garbage collector when it serves for good."""
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.usefixtures("unfrozen")
