@@ -86,11 +86,10 @@ async def test_cancelling_some_calls_leaves_the_others_of_the_connection(
     await connection.ping()
     await connection.write(chat, HI)
     await connection.stream(chat).end()
-    if engine is Engine.GRPCIO:
+    # The native engine's HTTP/2 ends a connection with more than 20 streams reset before it saw
+    # them, which is a matter of time.
+    if engine is Engine.GRPCIO or not connection.closed.is_set():
         assert connection.stream(chat).data == HI + HI
-    else:
-        # Its HTTP/2 ends a connection with more than 20 streams reset before they were seen.
-        assert connection.closed.is_set()
 
 
 async def test_responses_that_are_not_read_are_not_made(served: EchoProcess) -> None:
