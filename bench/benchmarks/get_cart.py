@@ -5,16 +5,17 @@ from contextlib import AsyncExitStack
 
 from google.type import money_pb2
 
-from bench.against_echo import Side, measure
+from bench.against_echo import Limits, Side, measure
 from bench.benchmark import Options, check_equal
 from bench.cart_server import SERVICE, CartServer, cart_server
 from bench.load import Call, framed, write_body
-from bench.measure import Figure
+from bench.measure import Figure, Target
 from bench.product_server import ProductServer, product_server
 from bodega.cart.v1 import cart_pb2
 from bodega.product.v1 import product_pb2
 
 ITEMS = 5
+LIMITS = Limits(native=Target("below", 0.45), grpcio=Target("below", 1.9))
 
 
 async def run(options: Options) -> Sequence[Figure]:
@@ -30,7 +31,7 @@ async def run(options: Options) -> Sequence[Figure]:
                 cart_server(options.folder / engine, engine, product.address, product.issuer)
             )
             sides[engine] = await _cart_side(options, server, items)
-        return await measure(options, "GetCart", sides)
+        return await measure(options, "GetCart", sides, LIMITS)
 
 
 async def _sell(product: ProductServer, number: int) -> int:

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from bench.against_echo import Side, measure
+from bench.against_echo import Limits, Side, measure
 from bench.benchmark import Options, check_equal
 from bench.catalogue import batches, drafts
 from bench.load import framed, h2load
-from bench.measure import Figure
+from bench.measure import Figure, Target
 from bench.product_server import ProductServer, product_server, write_call
 from bodega.product.v1 import product_pb2
 
 PRODUCTS = 10_000
+LIMITS = Limits(native=Target("below", 0.4), grpcio=Target("below", 1.7))
 
 
 async def run(options: Options) -> Sequence[Figure]:
@@ -22,7 +23,7 @@ async def run(options: Options) -> Sequence[Figure]:
             folder = options.folder / engine
             server = await stack.enter_async_context(product_server(folder, engine))
             sides[engine] = await product_side(options, server)
-        return await measure(options, "GetProduct", sides)
+        return await measure(options, "GetProduct", sides, LIMITS)
 
 
 async def product_side(options: Options, server: ProductServer) -> Side:

@@ -2,20 +2,31 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from bench import bare_http_server
 from bench.benchmark import Options, check_equal
 from bench.identity_server import CLIENT, IdentityServer, identity_server
 from bench.load import Form, h2load_forms
 from bench.measure import MB, Figure, Run, Series, Target, in_turns
+from bench.process import Process, listening
 
 CLIENTS = 16
 WARM_UP_REQUESTS = 1_000
 
 # Of client credentials, for each CPU: keycloak.org/high-availability/concepts-memory-and-cpu-sizing
 KEYCLOAK_GRANTS = 120
+
+NAMES = {
+    "token": "client credentials",
+    "introspect": "introspection of a token seen before",
+    "jwks": "JWKS",
+}
+# Of what the bare server reaches in a second of CPU.
+LEAST = {"token": 0.04, "introspect": 0.1, "jwks": 0.4}
 
 
 class Reached(NamedTuple):
@@ -27,40 +38,51 @@ class Reached(NamedTuple):
 
 @dataclass(slots=True)
 class Side:
-    """One request, made again and again; its answers are all as long as the first."""
+    """One request, made again and again; its answers are all as long as the first.
 
-    server: IdentityServer
+    `server` counts them; the bare server has nothing that counts.
+    """
+
+    process: Process
     form: Form
     answer_bytes: int
-    made: int
+    server: IdentityServer | None = None
+    made: int = 1
     rate: float = 0.0
 
     async def run(self, options: Options) -> Reached:
         """Make as many requests as should take the time that a round has."""
         requests = max(WARM_UP_REQUESTS, round(self.rate * options.seconds))
-        before = self.server.process.cpu_seconds()
+        before = self.process.cpu_seconds()
         load = await h2load_forms(
             options.h2load,
-            self.server.process.address,
+            self.process.address,
             self.form,
             requests=requests,
             clients=CLIENTS,
         )
-        used = self.server.process.cpu_seconds() - before
+        used = self.process.cpu_seconds() - before
         expected = requests * self.answer_bytes
         check_equal(f"{self.form.path}: bytes of the answers", load.data_bytes, expected)
         self.made += requests
-        handled = await self.server.handled(self.form.path)
-        check_equal(f"{self.form.path}, counted", handled, {"200": self.made})
+        if self.server is not None:
+            handled = await self.server.handled(self.form.path)
+            check_equal(f"{self.form.path}, counted", handled, {"200": self.made})
         self.rate = load.rate
         return Reached(load.rate, requests / used)
 
 
 async def run(options: Options) -> Sequence[Figure]:
-    """Measure the three in turns, all of one server."""
-    async with identity_server(options.folder / "identity") as server:
+    """Measure the three in turns, all of one server, and the bare one."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(identity_server(options.folder / "identity"))
         begun = server.process.memory.peak()
         sides = await _sides(options, server)
+        token = sides["token"]
+        length = ("--answer-bytes", f"{token.answer_bytes}")
+        bare = await stack.enter_async_context(listening("bench.bare_http_server", *length))
+        form = Form(bare_http_server.PATH, token.form.body, token.form.headers)
+        sides["bare"] = Side(bare, form, token.answer_bytes)
         for side in sides.values():
             await side.run(options)
         runs: dict[str, Run[Reached]] = {
@@ -86,9 +108,9 @@ async def _sides(options: Options, server: IdentityServer) -> dict[str, Side]:
     published = await server.answer(keys)
     check_equal("keys published", len(json.loads(published)["keys"]), 1)
     return {
-        "token": Side(server, grant, len(first), made=1),
-        "introspect": Side(server, introspection, len(told), made=1),
-        "jwks": Side(server, keys, len(published), made=1),
+        "token": Side(server.process, grant, len(first), server),
+        "introspect": Side(server.process, introspection, len(told), server),
+        "jwks": Side(server.process, keys, len(published), server),
     }
 
 
@@ -104,18 +126,15 @@ def _figures(reached: dict[str, tuple[Reached, ...]]) -> list[Figure]:
     def wall(side: str) -> Series:
         return Series(side, "/s", tuple(each.rate for each in reached[side]))
 
-    grants = of_cpu("token")
-    keycloak = Series("Keycloak", "/CPU s", (KEYCLOAK_GRANTS,) * len(grants.values))
-    enough = Target("at least", 2_000)
+    def of_bare(side: str, least: float) -> Figure:
+        name = f"{NAMES[side]} a CPU second, to a bare server's"
+        return Figure(name, of_cpu(side), of_cpu("bare"), Target("at least", least))
+
+    keycloak = Series("Keycloak", "/CPU s", (KEYCLOAK_GRANTS,) * len(reached["token"]))
     return [
-        Figure(
-            "client credentials, to Keycloak's published", grants, keycloak, Target("at least", 10)
-        ),
-        Figure("introspection of a token seen before", of_cpu("introspect"), None, enough),
-        Figure("JWKS", of_cpu("jwks"), None, enough),
-        Figure("client credentials, all the time there was", wall("token")),
-        Figure("introspection, all the time there was", wall("introspect")),
-        Figure("JWKS, all the time there was", wall("jwks")),
+        *(of_bare(side, least) for side, least in LEAST.items()),
+        Figure("client credentials, to Keycloak's published", of_cpu("token"), keycloak),
+        *(Figure(f"{name}, all the time there was", wall(side)) for side, name in NAMES.items()),
     ]
 
 

@@ -68,7 +68,7 @@ def _start_figures(starts: Mapping[str, Sequence[Start]]) -> list[Figure]:
                 f"all healthy, {name} start",
                 "s",
                 *(each.seconds for each in values),
-                target=Target("below", 5),
+                target=Target("below", 8),
             ),
             _figure(f"CPU until then, {name} start", "s", *(each.cpu_seconds for each in values)),
         )
@@ -86,9 +86,9 @@ async def _busy(options: Options, folder: Path) -> list[Figure]:
         share = sum(process.memory.proportional() for process in processes)
         peak = sum(process.memory.peak() for process in processes)
     return [
-        _figure("memory (RSS) of all parts", "MB", resident / MB, target=Target("below", 350)),
+        _figure("memory (RSS) of all parts", "MB", resident / MB, target=Target("below", 650)),
         _figure("the same, each at its peak", "MB", peak / MB),
-        _figure("the same, shared pages once (PSS)", "MB", share / MB),
+        _figure("the same, shared pages once (PSS)", "MB", share / MB, target=Target("below", 430)),
         _figure("CPU of all parts, working", "% of a core", use.parts),
         _figure("CPU of the supervisor beside them", "% of a core", use.supervisor),
     ]
@@ -100,7 +100,7 @@ async def _idle(options: Options, folder: Path) -> list[Figure]:
     async with running_shop(folder, env=IDLE) as shop:
         await asyncio.sleep(SETTLE_SECONDS)
         use = await _use(shop, IDLE_SECONDS)
-    few = Target("below", 3)
+    few = Target("below", 5)
     return [_figure("CPU of all parts, workers idle", "% of a core", use.parts, target=few)]
 
 

@@ -13,6 +13,7 @@ from bench.product_server import product_server
 from bench.served import free_port
 
 PROGRAM = "bench.guarded_server"
+LIMIT = Target("below", 1.25)
 
 
 async def run(options: Options) -> Sequence[Figure]:
@@ -49,12 +50,7 @@ def _figures(reached: dict[str, tuple[Reached, ...]], engine: str) -> list[Figur
 
     checked, ignored, none = "checked", "ignored", "none"
     return [
-        Figure(
-            f"GetProduct {engine}, token checked, to ignored",
-            rates(checked),
-            rates(ignored),
-            Target("at least", 0.95),
-        ),
-        Figure(f"CPU a call {engine}, the same", cpu(checked), cpu(ignored)),
+        Figure(f"GetProduct {engine}, token checked, to ignored", rates(checked), rates(ignored)),
+        Figure(f"CPU a call {engine}, the same", cpu(checked), cpu(ignored), LIMIT),
         Figure(f"GetProduct {engine}, token checked, to none sent", rates(checked), rates(none)),
     ]
