@@ -96,9 +96,7 @@ async def _trust(_calls: int) -> None:
     """Ask nothing more: the bytes of the echo have shown that all calls were answered."""
 
 
-def _figures(
-    method: str, reached: dict[str, tuple[Reached, ...]], limits: Limits
-) -> list[Figure]:
+def _figures(method: str, reached: dict[str, tuple[Reached, ...]], limits: Limits) -> list[Figure]:
     def rates(side: str) -> Series:
         return Series(side, "calls/s", tuple(each.rate for each in reached[side]))
 

@@ -5,7 +5,6 @@ database, no work.
 """
 
 import argparse
-import asyncio
 import json
 import signal
 import socket
@@ -33,11 +32,14 @@ async def serve(answer_bytes: int) -> None:
     """Serve on a free port, log the address as our services do, and end on SIGTERM."""
     # uvicorn raises the signal again once it has ended, which is then to do nothing.
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    app = _application(b"x" * answer_bytes)
+    config = uvicorn.Config(app, http="httptools", access_log=False, log_config=None)
+    config.load()
+    # uvicorn raises the signal again once it has ended, which is then to do nothing.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     listener = socket.create_server(("127.0.0.1", 0))
     event = {"event": "serving", "address": f"127.0.0.1:{listener.getsockname()[1]}"}
     print(json.dumps(event), file=sys.stderr, flush=True)
-    app = _application(b"x" * answer_bytes)
-    config = uvicorn.Config(app, http="httptools", access_log=False, log_config=None)
     await uvicorn.Server(config).serve([listener])
 
 
