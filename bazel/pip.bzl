@@ -41,6 +41,9 @@ _ADDITIONS = {
     "googleapis_common_protos": _PROTOS.format(
         import_root = "site-packages",
         protos = {
+            "google/api/annotations.proto": [":http_proto", "@pip_grpcio_tools//:descriptor_proto"],
+            "google/api/field_behavior.proto": ["@pip_grpcio_tools//:descriptor_proto"],
+            "google/api/http.proto": [],
             "google/rpc/status.proto": ["@pip_grpcio_tools//:any_proto"],
             "google/type/money.proto": [],
         },

@@ -18,6 +18,7 @@ from runtime.clock import SECOND, Clock, Micros, now_micros
 from runtime.errors import InvalidArgument
 from runtime.logs import get_logger
 from runtime.money_proto import from_proto
+from runtime.reason import Reason
 
 if TYPE_CHECKING:
     from bodega.discount.v1 import discount_pb2_grpc
@@ -47,7 +48,7 @@ class DiscountCodes:
     ) -> None:
         self._stub = stub
         self._clock = clock
-        self._upstream = Upstream("discount", monotonic=monotonic)
+        self._upstream = Upstream("discount", Reason.DISCOUNT_UNAVAILABLE, monotonic=monotonic)
         self._lookup: Lookup[str, CodeQuote] = Lookup(
             self._fetch,
             unanswered=self._upstream.unavailable(),
@@ -81,7 +82,7 @@ class DiscountCodes:
             lambda: self._stub.RedeemDiscounts(request, timeout=TIMEOUT_SECONDS)
         )
         states = {
-            each.code: CodeState(each.state) for each in response.answers if each.state in _STATES
+            each.code: CodeState(each.state) for each in response.results if each.state in _STATES
         }
         if states.keys() != set(request.codes):
             log.error("discount's answer is not understood", codes=len(request.codes))
@@ -96,7 +97,7 @@ class DiscountCodes:
         now = self._clock()
         return {
             each.code: Answer(quote, _life(quote.state, each.discount, now))
-            for each in response.answers
+            for each in response.results
             if (quote := _quote(each)) is not None
         }
 
@@ -107,7 +108,7 @@ def _sorted_out(codes: Collection[str]) -> tuple[list[str], list[str]]:
     return sorted(possible), [code for code in codes if code not in possible]
 
 
-def _quote(answer: discount_pb2.DiscountAnswer) -> CodeQuote | None:
+def _quote(answer: discount_pb2.DiscountResult) -> CodeQuote | None:
     """Return a code in our terms, None where we do not understand it."""
     if answer.state == discount_pb2.DISCOUNT_STATE_UNKNOWN:
         return CodeQuote(answer.code, CodeState.UNKNOWN)

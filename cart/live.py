@@ -24,7 +24,7 @@ class Add(NamedTuple):
     """Add items."""
 
     proposals: list[Proposal]
-    discount_optional: bool
+    allow_full_price: bool
 
 
 class SetQuantity(NamedTuple):
@@ -149,7 +149,7 @@ class Live:
         return Outcome(operation, cart.stamp)
 
     async def _add(self, owner: str, operation: Operation, change: Add) -> Outcome:
-        sent = SentBatch(owner, operation.id, change.proposals, change.discount_optional)
+        sent = SentBatch(owner, operation.id, change.proposals, change.allow_full_price)
         try:
             added = await self._carts.add(owner, sent, MAX_OPERATION_ITEMS)
         except DomainError as error:

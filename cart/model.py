@@ -198,7 +198,7 @@ class SentBatch:
     owner: str
     batch_id: str
     proposals: list[Proposal]
-    discount_optional: bool
+    allow_full_price: bool
 
 
 @dataclass(frozen=True, slots=True)

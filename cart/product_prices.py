@@ -19,6 +19,7 @@ from runtime.backoff import Backoff
 from runtime.errors import InvalidArgument
 from runtime.logs import get_logger
 from runtime.money_proto import from_proto
+from runtime.reason import Reason
 from runtime.status_details import NO_DELAY, retry_delay
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ProductPrices:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stub = stub
-        self._upstream = Upstream("product", monotonic=monotonic)
+        self._upstream = Upstream("product", Reason.PRODUCT_UNAVAILABLE, monotonic=monotonic)
         self._lookup: Lookup[int, ProductQuote | None] = Lookup(
             self._fetch,
             unanswered=self._upstream.unavailable(),

@@ -21,7 +21,7 @@ _PROBLEMS = {
 
 
 async def price(
-    quoter: Quoter, owner: str, proposals: Collection[Proposal], *, discount_optional: bool
+    quoter: Quoter, owner: str, proposals: Collection[Proposal], *, allow_full_price: bool
 ) -> Priced:
     """Return the items at their prices of this moment, and what is wrong with the others.
 
@@ -38,7 +38,7 @@ async def price(
     except Unavailable as error:
         raise _of_this_batch(error) from error
     sold, unsold = _split(wanted, quotes)
-    codes = Codes(quotes, is_optional=discount_optional)
+    codes = Codes(quotes, is_optional=allow_full_price)
     codes.require(sold)
     await codes.redeem(quoter, owner, sold)
     drafts: list[Draft] = []
@@ -50,9 +50,9 @@ async def price(
                 drafts.append(_draft(each, product, each.code or "", off))
             case issue, rule:
                 problems.append(Notice(each.place, issue, "discount_code", rule))
-                if discount_optional:
+                if allow_full_price:
                     drafts.append(_draft(each, product, "", 0))
-    if discount_optional:
+    if allow_full_price:
         return Priced(drafts, sorted(rejected + unsold), problems)
     return Priced(drafts, sorted(rejected + unsold + problems), [])
 

@@ -130,7 +130,7 @@ class Carts:
         self._clock = clock
 
     async def create(
-        self, owner: str, proposals: Sequence[Proposal], *, discount_optional: bool, request_id: str
+        self, owner: str, proposals: Sequence[Proposal], *, allow_full_price: bool, request_id: str
     ) -> Created[EncodedCart]:
         """Make the owner's cart with these items, of which bad ones are left out."""
         check_items(len(proposals), 0, MAX_CREATE_ITEMS)
@@ -140,9 +140,7 @@ class Carts:
         # Before anybody is asked for a price, or a code is redeemed for nothing.
         created = await self._store.recall_creation(owner, request)
         if created is None:
-            priced = await price(
-                self._quoter, owner, proposals, discount_optional=discount_optional
-            )
+            priced = await price(self._quoter, owner, proposals, allow_full_price=allow_full_price)
             created = await self._store.create(owner, priced, request, self._clock())
         if not created.is_repeated:
             count_items(created.result)
@@ -210,7 +208,7 @@ class Carts:
         if earlier is not None:
             return earlier
         return await price(
-            self._quoter, owner, sent.proposals, discount_optional=sent.discount_optional
+            self._quoter, owner, sent.proposals, allow_full_price=sent.allow_full_price
         )
 
     async def _write(self, owner: str, batch: Request, prepared: Prepared) -> Added:

@@ -35,6 +35,7 @@ from runtime.money_proto import to_proto as money_to_proto
 # The numbers of the fields that hold messages of carts.
 _GOT = cart_pb2.GetCartResponse.CART_FIELD_NUMBER
 _CREATED = cart_pb2.CreateCartResponse.CART_FIELD_NUMBER
+_BATCH_ADDED = cart_pb2.BatchAddItemsResponse.CART_FIELD_NUMBER
 _UPDATED = cart_pb2.UpdateItemResponse.CART_FIELD_NUMBER
 _REMOVED = cart_pb2.RemoveItemResponse.CART_FIELD_NUMBER
 _CLEARED = cart_pb2.ClearCartResponse.CART_FIELD_NUMBER
@@ -57,7 +58,7 @@ class CartServicer(cart_pb2_grpc.CartServiceServicer):
         created = await self._carts.create(
             owner_of(caller(), request.owner),
             proposals(request.items),
-            discount_optional=request.discount_optional,
+            allow_full_price=request.allow_full_price,
             request_id=request.request_id,
         )
         rest = cart_pb2.CreateCartResponse(
@@ -94,16 +95,24 @@ class CartServicer(cart_pb2_grpc.CartServiceServicer):
     async def AddItems(
         self, request_iterator: AsyncIterator[cart_pb2.AddItemsRequest], _context: Context
     ) -> cart_pb2.AddItemsResponse:
-        batches = (
-            SentBatch(
-                request.owner,
-                request.batch_id,
-                proposals(request.items),
-                request.discount_optional,
-            )
-            async for request in request_iterator
-        )
+        batches = (_sent_batch(request) async for request in request_iterator)
         return _added_to_proto(await self._carts.add_batches(caller(), batches))
+
+    @override
+    async def BatchAddItems(
+        self, request: cart_pb2.BatchAddItemsRequest, _context: Context
+    ) -> cart_pb2.BatchAddItemsResponse:
+        owner = owner_of(caller(), request.owner)
+        added = await self._carts.add(owner, _sent_batch(request))
+        cart = await self._carts.get(owner)
+        rest = cart_pb2.BatchAddItemsResponse(
+            added_count=added.result.added,
+            repeated_batch=added.is_repeated,
+            rejected_items=(notice(request.batch_id, each) for each in added.result.rejected),
+            warnings=(notice(request.batch_id, each) for each in added.result.warnings),
+        )
+        data = message_field(_BATCH_ADDED, cart.message) + rest.SerializeToString()
+        return encoded(cart_pb2.BatchAddItemsResponse, data)
 
     @override
     async def UpdateItem(
@@ -162,6 +171,11 @@ def encode(cart: Cart) -> Message:
     message = _head_to_proto(cart.head, totals_of(cart.lines))
     message.items.extend(map(_line_to_proto, cart.lines))
     return message.SerializeToString()
+
+
+def _sent_batch(request: cart_pb2.AddItemsRequest | cart_pb2.BatchAddItemsRequest) -> SentBatch:
+    items = proposals(request.items)
+    return SentBatch(request.owner, request.batch_id, items, request.allow_full_price)
 
 
 def _summary_to_proto(summary: Summary) -> cart_pb2.Cart:

@@ -40,7 +40,7 @@ async def operations(
 def _change(operation: cart_pb2.CartOperation) -> Change | None:
     match operation.WhichOneof("change"):
         case "add":
-            return Add(proposals(operation.add.items), operation.add.discount_optional)
+            return Add(proposals(operation.add.items), operation.add.allow_full_price)
         case "update":
             update = operation.update
             return SetQuantity(update.item_id, update.quantity, update.etag)
@@ -84,5 +84,5 @@ def notice(batch_id: str, said: Notice) -> cart_pb2.ItemNotice:
         index=said.place,
         issue=said.issue,  # type: ignore[arg-type]  # numbered as in the API
         field=said.field,
-        rule=said.rule,
+        description=said.rule,
     )

@@ -10,6 +10,7 @@ from grpc import aio
 from cart.quote_metrics import FAILURES
 from runtime.errors import Unavailable
 from runtime.logs import get_logger
+from runtime.reason import Reason
 from runtime.status_details import retry_delay
 
 # Less than the 5 s that a channel gives our own callers, so that they hear who is away; and more
@@ -41,8 +42,11 @@ class Upstream:
     a fault an error. A service that says when to come back is not asked before.
     """
 
-    def __init__(self, name: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, name: str, reason: Reason, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.name = name
+        self._reason = reason
         self._monotonic = monotonic
         self._failing: grpc.StatusCode | None = None
         self._closed_until = float("-inf")
@@ -65,7 +69,7 @@ class Upstream:
         """Return what our caller is told."""
         return Unavailable(
             f"{self.name.capitalize()} is away",
-            reason=f"{self.name.upper()}_UNAVAILABLE",
+            reason=self._reason,
             retry_after=retry_after,
         )
 

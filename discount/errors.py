@@ -1,13 +1,14 @@
 """The refusals of this service; `field` in the metadata names the field of the request."""
 
 from runtime.errors import Aborted, AlreadyExists, NotFound
+from runtime.reason import Reason
 
 
 def not_found(code: str) -> NotFound:
     """Return the error that there is no such code."""
     return NotFound(
         f"code: there is no discount {code[:64]!r}",
-        reason="DISCOUNT_NOT_FOUND",
+        reason=Reason.DISCOUNT_NOT_FOUND,
         metadata={"field": "code", "code": code[:64]},
     )
 
@@ -16,7 +17,7 @@ def code_taken(code: str) -> AlreadyExists:
     """Return the error that there is a discount with this code."""
     return AlreadyExists(
         f"discount.code: there is a discount {code!r} already",
-        reason="DISCOUNT_EXISTS",
+        reason=Reason.DISCOUNT_EXISTS,
         metadata={"field": "discount.code", "code": code},
     )
 
@@ -25,6 +26,6 @@ def etag_stale(code: str) -> Aborted:
     """Return the error that the discount was changed after the client read it."""
     return Aborted(
         f"etag: discount {code!r} has changed since: read it again",
-        reason="ETAG_STALE",
+        reason=Reason.ETAG_STALE,
         metadata={"field": "etag", "code": code},
     )

@@ -48,7 +48,7 @@ class DiscountServicer(discount_pb2_grpc.DiscountServiceServicer):
         self, request: discount_pb2.BatchGetDiscountsRequest, _context: Context
     ) -> discount_pb2.BatchGetDiscountsResponse:
         answers = await self._discounts.get_many(request.codes)
-        return discount_pb2.BatchGetDiscountsResponse(answers=map(_answer_to_proto, answers))
+        return discount_pb2.BatchGetDiscountsResponse(results=map(_answer_to_proto, answers))
 
     @override
     async def ListDiscounts(
@@ -87,7 +87,7 @@ class DiscountServicer(discount_pb2_grpc.DiscountServiceServicer):
         self, request: discount_pb2.RedeemDiscountsRequest, _context: Context
     ) -> discount_pb2.RedeemDiscountsResponse:
         answers = await self._discounts.redeem(request.redeemer, request.codes)
-        return discount_pb2.RedeemDiscountsResponse(answers=map(_answer_to_proto, answers))
+        return discount_pb2.RedeemDiscountsResponse(results=map(_answer_to_proto, answers))
 
 
 def _proposal(message: discount_pb2.Discount) -> Proposal:
@@ -143,8 +143,8 @@ def _amount_violations(fixed: discount_pb2.FixedBenefit) -> Iterator[FieldViolat
         seen.add(amount.currency)
 
 
-def _answer_to_proto(answer: Answer) -> discount_pb2.DiscountAnswer:
-    return discount_pb2.DiscountAnswer(
+def _answer_to_proto(answer: Answer) -> discount_pb2.DiscountResult:
+    return discount_pb2.DiscountResult(
         code=answer.code,
         state=answer.state,  # type: ignore[arg-type]  # numbered as in the API
         discount=to_proto(answer.discount) if answer.discount else None,

@@ -217,6 +217,14 @@ class Catalogue:
         count_import(importing.summary)
         return importing.summary
 
+    async def import_batch(self, batch_id: str, proposals: Sequence[Proposal]) -> ImportSummary:
+        """Write one batch, durable before its summary is returned."""
+
+        async def only() -> AsyncGenerator[tuple[str, Sequence[Proposal]]]:
+            yield batch_id, proposals
+
+        return await self.import_batches(only())
+
     async def _import_batch(self, batch: Batch) -> BatchResult:
         result = await self._store.import_batch(batch, self._clock())
         self._hub.advance(result.revision)

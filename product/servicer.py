@@ -1,6 +1,6 @@
 """The API of the catalogue: messages to the domain's terms and back."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from functools import lru_cache
 from typing import Any, override
@@ -133,6 +133,20 @@ class ProductServicer(product_pb2_grpc.ProductServiceServicer):
         return _summary_to_proto(await self._catalogue.import_batches(batches))
 
     @override
+    async def BatchImportProducts(
+        self, request: product_pb2.BatchImportProductsRequest, _context: Context
+    ) -> product_pb2.BatchImportProductsResponse:
+        rows = [_proposal(each) for each in request.products]
+        summary = await self._catalogue.import_batch(request.batch_id, rows)
+        return product_pb2.BatchImportProductsResponse(
+            inserted_count=summary.inserted,
+            updated_count=summary.updated,
+            unchanged_count=summary.unchanged,
+            rejected_products=_rejections_to_proto(summary),
+            repeated_batch=bool(summary.repeated_batches),
+        )
+
+    @override
     @endless
     async def WatchProducts(
         self, request: product_pb2.WatchProductsRequest, _context: Context
@@ -234,13 +248,15 @@ def _summary_to_proto(summary: ImportSummary) -> product_pb2.ImportProductsRespo
         unchanged_count=summary.unchanged,
         rejected_count=summary.rejected,
         repeated_batch_count=summary.repeated_batches,
-        rejected_products=(
-            product_pb2.RejectedProduct(
-                batch_id=batch_id, index=each.row, field=each.field, rule=each.rule
-            )
-            for batch_id, each in summary.rejections
-        ),
+        rejected_products=_rejections_to_proto(summary),
     )
+
+
+def _rejections_to_proto(summary: ImportSummary) -> Iterator[product_pb2.RejectedProduct]:
+    for batch_id, each in summary.rejections:
+        yield product_pb2.RejectedProduct(
+            batch_id=batch_id, index=each.row, field=each.field, description=each.rule
+        )
 
 
 def _changes_to_proto(changes: Changes) -> product_pb2.WatchProductsResponse:

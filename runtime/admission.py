@@ -11,6 +11,7 @@ from runtime.call import Context, current_call
 from runtime.errors import ResourceExhausted, Unavailable
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
+from runtime.reason import Reason
 
 
 @dataclass(slots=True)
@@ -80,6 +81,6 @@ async def _refuse(context: Context, share: _Share, *, is_late: bool) -> None:
         await abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
     if is_late:
         message = "the server is stopping"
-        raise Unavailable(message, reason="SERVER_STOPPING")
+        raise Unavailable(message, reason=Reason.SERVER_STOPPING)
     message = f"the server runs {share.limit} {share.sort} already"
-    raise ResourceExhausted(message, reason="TOO_MANY_RPCS")
+    raise ResourceExhausted(message, reason=Reason.TOO_MANY_RPCS)

@@ -12,6 +12,7 @@ from grpc import aio
 from runtime.call import Context
 from runtime.errors import FieldViolation, InvalidArgument
 from runtime.middleware import StreamHandler, UnaryHandler
+from runtime.reason import Reason
 
 type Deserialize = Callable[[bytes], Any]
 type Serialize = Callable[[Any], bytes]
@@ -144,7 +145,7 @@ def _encoder(serialize: Serialize) -> Serialize:
 
 def _malformed() -> InvalidArgument:
     rule = "must be a well-formed message, its strings UTF-8"
-    return InvalidArgument([FieldViolation("", rule)], reason="MALFORMED")
+    return InvalidArgument([FieldViolation("", rule)], reason=Reason.MALFORMED)
 
 
 def _nothing(context: Context) -> bytes:

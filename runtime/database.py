@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from runtime import errors
+from runtime.reason import Reason
 from runtime.sqlite import SqliteDatabase
 
 
@@ -117,7 +118,7 @@ def opening() -> Iterator[None]:
         yield
     except (errors.Unavailable, DBAPIError) as error:
         message = f"cannot be opened: {_driver_words(error)}"
-        raise errors.Unavailable(message, reason="DATABASE_AWAY") from error
+        raise errors.Unavailable(message, reason=Reason.DATABASE_AWAY) from error
 
 
 def _driver_words(error: BaseException) -> str:

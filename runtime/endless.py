@@ -6,6 +6,7 @@ from contextvars import ContextVar, copy_context
 from typing import Any
 
 from runtime.errors import DomainError, Unavailable
+from runtime.reason import Reason
 
 _MARK = "_is_endless"
 _END = object()
@@ -68,7 +69,7 @@ def until_ended(
 
 async def _stopped(stopping: asyncio.Event) -> DomainError:
     await stopping.wait()
-    return Unavailable("the server is stopping", reason="SERVER_STOPPING")
+    return Unavailable("the server is stopping", reason=Reason.SERVER_STOPPING)
 
 
 async def _step(responses: AsyncGenerator[Any]) -> Any:

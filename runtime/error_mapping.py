@@ -13,6 +13,7 @@ from runtime.call import Context
 from runtime.logs import get_logger
 from runtime.method import Method
 from runtime.middleware import StreamHandler, UnaryHandler
+from runtime.reason import Reason
 from runtime.status import to_status
 
 DETAILS_KEY = "grpc-status-details-bin"
@@ -82,13 +83,13 @@ def status_of(error: Exception) -> status_pb2.Status:
 
 
 # What an onward call met and the caller may retry. Its own text stays here.
-_AWAY = errors.Unavailable("a service this one needs is away", reason="UPSTREAM_UNAVAILABLE")
+_AWAY = errors.Unavailable("a service this one needs is away", reason=Reason.UPSTREAM_UNAVAILABLE)
 PASSED_ON = {
     grpc.StatusCode.UNAVAILABLE: _AWAY,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.Unavailable(
-        "a service this one needs did not answer in time", reason="UPSTREAM_TIMEOUT"
+        "a service this one needs did not answer in time", reason=Reason.UPSTREAM_TIMEOUT
     ),
     grpc.StatusCode.RESOURCE_EXHAUSTED: errors.Unavailable(
-        "a service this one needs is overloaded", reason="UPSTREAM_OVERLOADED"
+        "a service this one needs is overloaded", reason=Reason.UPSTREAM_OVERLOADED
     ),
 }

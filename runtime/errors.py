@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
+from runtime.reason import Reason, ReasonEnum
+
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
@@ -35,7 +37,7 @@ class DomainError(Exception):
     """
 
     def __init__(
-        self, message: str, *, reason: str, metadata: Mapping[str, str] = NO_METADATA
+        self, message: str, *, reason: ReasonEnum, metadata: Mapping[str, str] = NO_METADATA
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -50,7 +52,7 @@ class InvalidArgument(DomainError):
         self,
         violations: Sequence[FieldViolation],
         *,
-        reason: str = "INVALID_ARGUMENT",
+        reason: ReasonEnum = Reason.INVALID_ARGUMENT,
         metadata: Mapping[str, str] = NO_METADATA,
     ) -> None:
         message = "; ".join(map(str, violations))
@@ -85,7 +87,7 @@ class _Challenge(DomainError):
         self,
         message: str,
         *,
-        reason: str,
+        reason: ReasonEnum,
         metadata: Mapping[str, str] = NO_METADATA,
         challenge: str | None = None,
     ) -> None:
@@ -108,7 +110,7 @@ class Transient(DomainError):
         self,
         message: str,
         *,
-        reason: str,
+        reason: ReasonEnum,
         metadata: Mapping[str, str] = NO_METADATA,
         retry_after: timedelta | None = None,
     ) -> None:

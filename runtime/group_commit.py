@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from runtime import errors
+from runtime.reason import Reason
 from runtime.sqlite_connection import driver, translate
 from runtime.sqlite_inspection import Inspection
 from runtime.write_outage import WriteOutage
@@ -71,9 +72,9 @@ class GroupWriter:
     async def submit[T](self, work: Callable[[Connection], T]) -> T:
         """Run the work in the next transaction; return its result once that is durable."""
         if self._closing:
-            raise errors.Unavailable("the database is closing", reason="DATABASE_CLOSING")
+            raise errors.Unavailable("the database is closing", reason=Reason.DATABASE_CLOSING)
         if len(self._waiting) >= self._max_waiting:
-            raise errors.ResourceExhausted("too many writes wait", reason="TOO_MANY_WRITES")
+            raise errors.ResourceExhausted("too many writes wait", reason=Reason.TOO_MANY_WRITES)
         write = _Write(work, asyncio.get_running_loop().create_future())
         self._waiting.append(write)
         self._arrived.set()

@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from runtime.call import Context
 from runtime.errors import NotFound, Unavailable
 from runtime.health import Health
+from runtime.reason import Reason
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -37,7 +38,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         status = self._status(request.service)
         if status == SERVICE_UNKNOWN:
             message = f"there is no service {request.service!r} here"
-            raise NotFound(message, reason="SERVICE_UNKNOWN")
+            raise NotFound(message, reason=Reason.SERVICE_UNKNOWN)
         return health_pb2.HealthCheckResponse(status=status)
 
     @override
@@ -65,6 +66,6 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
             # As it was when we looked: a drain that began since then has news to tell first.
             if draining:
                 message = "the server is stopping"
-                raise Unavailable(message, reason="SERVER_STOPPING")
+                raise Unavailable(message, reason=Reason.SERVER_STOPPING)
             if changed is self._health.changed:
                 await changed.wait()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 STANDARD_SERVICES = frozenset(
     {
         "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         "grpc.channelz.v1.Channelz",
     }

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from runtime import errors
+from runtime.reason import Reason
 from runtime.write_outage import WriteOutage
 
 # A write met a standby: the server was demoted, or the name leads to another one now.
@@ -28,13 +29,13 @@ def translate(error: Exception) -> Exception:
     if isinstance(error, PoolTimeoutError):
         return errors.ResourceExhausted(
             "all database connections are busy",
-            reason="TOO_MANY_QUERIES",
+            reason=Reason.TOO_MANY_QUERIES,
             retry_after=_RETRY_AFTER,
         )
     if not _is_away(error):
         return error
     return errors.Unavailable(
-        "the database is away or overloaded", reason="DATABASE_AWAY", retry_after=_RETRY_AFTER
+        "the database is away or overloaded", reason=Reason.DATABASE_AWAY, retry_after=_RETRY_AFTER
     )
 
 
@@ -140,7 +141,7 @@ class PostgresDatabase:
     async def write[T](self, work: Callable[[Connection], T]) -> T:
         """See Database.write."""
         if self._closing:
-            raise errors.Unavailable("the database is closing", reason="DATABASE_CLOSING")
+            raise errors.Unavailable("the database is closing", reason=Reason.DATABASE_CLOSING)
         self._writing += 1
         try:
             with translated():

@@ -10,15 +10,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any, override
+from typing import Any
 
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_channelz.v1 import channelz, channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
+from runtime import reflection
 from runtime.chain import default_chain
-from runtime.endless import endless
 from runtime.engine import UNIX, ChannelOptions, Engine, TlsFiles, is_local
 from runtime.health import Health
 from runtime.health_servicer import HealthServicer
@@ -189,12 +188,9 @@ class Server:
             channelz.aio.ChannelzServicer(),
             channelz_pb2.DESCRIPTOR.services_by_name["Channelz"],
         )
-        names = (*self._services, reflection.SERVICE_NAME)
-        self.add(
-            reflection_pb2_grpc.add_ServerReflectionServicer_to_server,
-            _Reflection(names),  # type: ignore[no-untyped-call]
-            reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
-        )
+        servicer = reflection.ReflectionServicer(tuple(self._services))
+        for service in reflection.SERVICES:
+            self.add(reflection.adder(service), servicer, service)
 
 
 def _options(settings: ServerSettings) -> ChannelOptions:
@@ -207,16 +203,6 @@ def _options(settings: ServerSettings) -> ChannelOptions:
         ("grpc.server.max_pending_requests", pending),
         ("grpc.server.max_pending_requests_hard_limit", pending),
     )
-
-
-class _Reflection(reflection.aio.ReflectionServicer):
-    """A client may hold its reflection stream open for ever: that must not hold the drain."""
-
-    @override
-    @endless
-    async def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> Any:
-        async for response in super().ServerReflectionInfo(request_iterator, context):
-            yield response
 
 
 def check_free(address: str) -> None:

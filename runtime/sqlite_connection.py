@@ -14,6 +14,7 @@ from sqlalchemy import Connection, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from runtime import errors
+from runtime.reason import Reason
 
 # What another process, a full disk or a failing device does to us. The rest is our own mistake.
 _AWAY = {
@@ -27,7 +28,7 @@ _AWAY = {
 }
 # The file is not what SQLite has written. Until somebody restores it, nothing here can serve it.
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-CORRUPT = "DATABASE_CORRUPT"
+CORRUPT = Reason.DATABASE_CORRUPT
 _DRIVER = "bodega_driver"
 _RETRY_AFTER = timedelta(seconds=1)
 
@@ -40,7 +41,7 @@ def translate(error: BaseException) -> BaseException:
     if code in _CORRUPT:
         message, reason = "the database is damaged", CORRUPT
     elif code in _AWAY or isinstance(cause, OSError):
-        message, reason = "the database is locked, full or away", "DATABASE_AWAY"
+        message, reason = "the database is locked, full or away", Reason.DATABASE_AWAY
     else:
         return error
     away = errors.Unavailable(message, reason=reason, retry_after=_RETRY_AFTER)

@@ -233,5 +233,5 @@ def _rejected(window: Window, response: product_pb2.ImportProductsResponse) -> l
     for rejected in response.rejected_products:
         batch = batches[rejected.batch_id]
         sku = batch.products[rejected.index].sku
-        rows.append(BadRow(batch.lines[rejected.index], rejected.field, rejected.rule, sku))
+        rows.append(BadRow(batch.lines[rejected.index], rejected.field, rejected.description, sku))
     return rows

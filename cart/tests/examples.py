@@ -20,6 +20,7 @@ from cart.quotes import (
 )
 from runtime.errors import Unavailable
 from runtime.money import Money
+from runtime.reason import Reason
 from runtime.testing.failure import Failure
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Shop:
             raise self.product_outage
         if self.quotes_left is not None:
             if not self.quotes_left:
-                raise Unavailable("Product is away", reason="PRODUCT_UNAVAILABLE")
+                raise Unavailable("Product is away", reason=Reason.PRODUCT_UNAVAILABLE)
             self.quotes_left -= 1
         products = {each: self.products[each] for each in product_ids if each in self.products}
         if self.discount_outage is not None:

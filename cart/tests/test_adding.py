@@ -23,13 +23,14 @@ from cart.tests.examples import CUP, TEA, priced, proposal
 from runtime.auth.caller import Caller
 from runtime.errors import InvalidArgument, Unavailable
 from runtime.in_order import InOrder
+from runtime.reason import Reason
 
 ANN = Caller("ann", "web", frozenset({"carts"}))
 CART = Summary(Head(1, "ann", 1, 0, 0), Totals(0, 0, "", 0, 0))
 
 
 def sent(batch_id: str, *proposals: Proposal) -> SentBatch:
-    return SentBatch("", batch_id, list(proposals or [proposal()]), discount_optional=False)
+    return SentBatch("", batch_id, list(proposals or [proposal()]), allow_full_price=False)
 
 
 async def nothing_known(_owner: str, _batch: Request, _sent: SentBatch) -> Prepared:
@@ -105,7 +106,7 @@ async def test_a_batch_that_cannot_be_priced_is_told_after_the_one_before_is_kep
 
     async def prepare(_owner: str, batch: Request, _sent: SentBatch) -> Prepared:
         if batch.id == "b":
-            raise Unavailable("away", reason="PRODUCT_UNAVAILABLE")
+            raise Unavailable("away", reason=Reason.PRODUCT_UNAVAILABLE)
         return priced()
 
     async with InOrder() as order:
@@ -119,7 +120,7 @@ async def test_a_batch_that_cannot_be_priced_is_told_after_the_one_before_is_kep
 
 async def test_the_failure_of_a_write_goes_before_that_of_the_next_batch() -> None:
     async def away(_owner: str, _batch: Request, _prepared: Prepared) -> Added:
-        raise Unavailable("away", reason="DATABASE_AWAY")
+        raise Unavailable("away", reason=Reason.DATABASE_AWAY)
 
     async with InOrder() as order:
         made = adding(order, away)

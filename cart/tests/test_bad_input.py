@@ -88,7 +88,7 @@ async def test_an_item_that_breaks_a_rule(stub: Stub, name: str) -> None:
     bad, field = ITEMS[name]
     response = await stub.AddItems(stream(batch("b", bad)))
     assert [each.field for each in response.rejected_items] == [field]
-    assert len(response.rejected_items[0].rule) < 200
+    assert len(response.rejected_items[0].description) < 200
 
 
 @pytest.mark.parametrize("count", [0, 1_001])

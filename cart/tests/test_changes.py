@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from cart.changes import CartHub, Watch
 from cart.model import Stamp
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 from runtime.testing.waiting import eventually
 
 AT_ONCE = timedelta(0)
@@ -125,7 +126,7 @@ async def test_a_failing_database_is_survived_and_logged_once(
     hub: CartHub, replies: Replies
 ) -> None:
     replies.failures = [
-        Unavailable("away", reason="DATABASE_AWAY"),
+        Unavailable("away", reason=Reason.DATABASE_AWAY),
         DatabaseError("malformed"),
     ]
     replies.answer = {"ann": Stamp(1, 1)}

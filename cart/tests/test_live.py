@@ -18,12 +18,12 @@ from runtime.validation import refuse
 
 @pytest.fixture
 async def live(carts: Carts, hub: CartHub) -> Live:
-    await carts.create("ann", [], discount_optional=False, request_id="")
+    await carts.create("ann", [], allow_full_price=False, request_id="")
     return Live(carts, hub)
 
 
 def addition(number: int) -> Operation:
-    return Operation(f"op-{number}", Add([proposal(TEA)], discount_optional=False))
+    return Operation(f"op-{number}", Add([proposal(TEA)], allow_full_price=False))
 
 
 async def test_only_a_few_operations_are_received_ahead(live: Live) -> None:

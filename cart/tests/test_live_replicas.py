@@ -44,7 +44,7 @@ async def replicas(
 
 
 async def create(replica: Replica, owner: str) -> None:
-    await replica.carts.create(owner, [], discount_optional=False, request_id="")
+    await replica.carts.create(owner, [], allow_full_price=False, request_id="")
 
 
 async def test_a_watcher_sees_what_another_replica_commits(

@@ -7,8 +7,9 @@ from cart.fresh_cache import Answer
 from cart.lookup import Fetch, Lookup
 from cart.quote_metrics import LookupCounts
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 
-UNANSWERED = Unavailable("no answer", reason="UNANSWERED")
+UNANSWERED = Unavailable("no answer", reason=Reason.UPSTREAM_TIMEOUT)
 COUNTS = LookupCounts("test")
 
 
@@ -61,7 +62,7 @@ async def test_an_unforeseen_error_reaches_all_who_wait_and_is_not_kept() -> Non
 async def test_a_failure_of_one_part_leaves_the_others() -> None:
     async def fetch(keys: list[str]) -> Mapping[str, Answer[int]]:
         if "bad" in keys:
-            raise Unavailable("away", reason="AWAY")
+            raise Unavailable("away", reason=Reason.UPSTREAM_UNAVAILABLE)
         return {key: Answer(1, 10) for key in keys}
 
     made = lookup(fetch, size=1000)
@@ -69,7 +70,7 @@ async def test_a_failure_of_one_part_leaves_the_others() -> None:
     found = await made.get(keys)
     assert found.values.keys() == set(keys[:200])
     assert found.failure is not None
-    assert found.failure.reason == "AWAY"
+    assert found.failure.reason == "UPSTREAM_UNAVAILABLE"
 
 
 async def test_closing_gives_up_what_is_under_way() -> None:

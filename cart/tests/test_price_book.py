@@ -33,6 +33,7 @@ from runtime.client import connect
 from runtime.clock import SECOND
 from runtime.errors import ResourceExhausted, Unavailable
 from runtime.money import Money
+from runtime.reason import Reason
 from runtime.settings import ServerSettings
 from runtime.testing.issuer import AUDIENCE, LoopbackIssuer
 from runtime.testing.waiting import eventually
@@ -479,7 +480,9 @@ async def test_a_service_that_says_when_to_come_back_is_left_alone_until_then(
     book: PriceBook, products: Products, time: Time
 ) -> None:
     tea = await products.add("TEA", 250)
-    products.knobs.fail(ResourceExhausted("busy", reason="BUSY", retry_after=seconds(3)), 1)
+    products.knobs.fail(
+        ResourceExhausted("busy", reason=Reason.TOO_MANY_RPCS, retry_after=seconds(3)), 1
+    )
     with pytest.raises(Unavailable) as away:
         await price(book, tea)
     assert away.value.retry_after == seconds(3)
@@ -496,7 +499,9 @@ async def test_a_service_that_wants_to_be_left_alone_for_ever_is_asked_again(
     book: PriceBook, products: Products, time: Time
 ) -> None:
     tea = await products.add("TEA", 250)
-    products.knobs.fail(ResourceExhausted("busy", reason="BUSY", retry_after=seconds(10**6)), 1)
+    products.knobs.fail(
+        ResourceExhausted("busy", reason=Reason.TOO_MANY_RPCS, retry_after=seconds(10**6)), 1
+    )
     with pytest.raises(Unavailable) as away:
         await price(book, tea)
     assert away.value.retry_after == seconds(10)
@@ -589,10 +594,10 @@ async def test_a_redemption_is_tried_again_and_then_unavailable(
     book: PriceBook, discounts: Discounts
 ) -> None:
     discounts.add("ONE", basis_points=1000, redemption_limit=1)
-    discounts.knobs.fail(Unavailable("away", reason="DATABASE_AWAY"), 2)
+    discounts.knobs.fail(Unavailable("away", reason=Reason.DATABASE_AWAY), 2)
     assert await book.redeem("ann", ["ONE"]) == {"ONE": CodeState.ACTIVE}
     assert discounts.knobs.calls["RedeemDiscounts"] == 3
-    discounts.knobs.fail(Unavailable("away", reason="DATABASE_AWAY"))
+    discounts.knobs.fail(Unavailable("away", reason=Reason.DATABASE_AWAY))
     with pytest.raises(Unavailable) as away:
         await book.redeem("ann", ["ONE"])
     assert away.value.reason == "DISCOUNT_UNAVAILABLE"

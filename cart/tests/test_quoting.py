@@ -7,12 +7,13 @@ from cart.quotes import FixedAmounts
 from cart.quoting import price
 from cart.tests.examples import CUP, POT, RARE, SAKE, TEA, Shop, proposal
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 
-AWAY = Unavailable("Discount is away", reason="DISCOUNT_UNAVAILABLE")
+AWAY = Unavailable("Discount is away", reason=Reason.DISCOUNT_UNAVAILABLE)
 
 
 async def quote(shop: Shop, *proposals: Proposal, optional: bool = False) -> Priced:
-    return await price(shop, "ann", proposals, discount_optional=optional)
+    return await price(shop, "ann", proposals, allow_full_price=optional)
 
 
 def issues(priced: Priced) -> list[tuple[int, ItemIssue, str]]:
@@ -105,7 +106,7 @@ async def test_a_limited_code_is_redeemed_once_for_its_owner(shop: Shop) -> None
         priced = await quote(shop, proposal(TEA, code="once"), proposal(CUP, code="ONCE"))
         assert [each.discount_minor for each in priced.drafts] == [125, 500]
     assert shop.redeemed == [("ann", {"ONCE"})] * 2
-    other = await price(shop, "bob", [proposal(TEA, code="ONCE")], discount_optional=False)
+    other = await price(shop, "bob", [proposal(TEA, code="ONCE")], allow_full_price=False)
     assert issues(other) == [(0, ItemIssue.DISCOUNT_EXHAUSTED, "discount_code")]
 
 
@@ -120,7 +121,7 @@ async def test_no_code_is_redeemed_that_no_item_can_use(shop: Shop) -> None:
 
 
 async def test_while_product_is_away_there_is_no_price(shop: Shop) -> None:
-    shop.product_outage = Unavailable("away", reason="PRODUCT_UNAVAILABLE")
+    shop.product_outage = Unavailable("away", reason=Reason.PRODUCT_UNAVAILABLE)
     with pytest.raises(Unavailable) as away:
         await quote(shop, proposal(), optional=True)
     assert away.value.reason == "PRODUCT_UNAVAILABLE"

@@ -29,7 +29,7 @@ async def replicas(database: Database, database_url: str, shop: Shop) -> AsyncIt
 
 async def test_what_one_replica_changes_the_other_reads(replicas: Replicas) -> None:
     first, second = replicas
-    created = await first.create("ann", [proposal()], discount_optional=False, request_id="")
+    created = await first.create("ann", [proposal()], allow_full_price=False, request_id="")
     assert await second.get("ann") == created.cart
     changed = await second.update_item("ann", 1, 7, "")
     assert await first.get("ann") == changed
@@ -42,7 +42,7 @@ async def test_of_fifty_creations_on_two_replicas_exactly_one_wins(replicas: Rep
     results = await asyncio.gather(
         *(
             replicas[number % 2].create(
-                "ann", [proposal(quantity=number + 1)], discount_optional=False, request_id=""
+                "ann", [proposal(quantity=number + 1)], allow_full_price=False, request_id=""
             )
             for number in range(50)
         ),
@@ -55,8 +55,8 @@ async def test_of_fifty_creations_on_two_replicas_exactly_one_wins(replicas: Rep
 
 
 async def test_a_batch_sent_to_both_replicas_at_once_is_applied_once(replicas: Replicas) -> None:
-    await replicas[0].create("ann", [], discount_optional=False, request_id="")
-    sent = SentBatch("", "b", [proposal(quantity=3), proposal(CUP)], discount_optional=False)
+    await replicas[0].create("ann", [], allow_full_price=False, request_id="")
+    sent = SentBatch("", "b", [proposal(quantity=3), proposal(CUP)], allow_full_price=False)
     results = await asyncio.gather(*(replicas[number % 2].add("ann", sent) for number in range(50)))
     assert sum(not each.is_repeated for each in results) == 1
     assert {each.cart.totals.units for each in results} == {4}

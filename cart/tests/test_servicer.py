@@ -11,6 +11,7 @@ from grpc import aio
 from bodega.cart.v1 import cart_pb2 as pb
 from cart.tests.examples import CUP, RARE, REQUEST_ID, SAKE, TEA, Shop, failure, item, money
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 
 if TYPE_CHECKING:
     from cart.tests.examples import Stub
@@ -83,7 +84,7 @@ async def test_a_repeated_creation_gives_the_cart_as_it_is_and_the_first_notices
     first = await stub.CreateCart(request)
     changed = await stub.UpdateItem(pb.UpdateItemRequest(item_id=1, quantity=7))
     request.request_id = REQUEST_ID.upper()
-    shop.product_outage = Unavailable("away", reason="PRODUCT_UNAVAILABLE")
+    shop.product_outage = Unavailable("away", reason=Reason.PRODUCT_UNAVAILABLE)
     again = await stub.CreateCart(request)
     assert again.cart == changed.cart
     assert again.rejected_items == first.rejected_items
@@ -127,7 +128,7 @@ async def test_a_creation_leaves_out_bad_items_and_keeps_the_others(stub: Stub) 
         (2, pb.ITEM_ISSUE_DISCOUNT_UNKNOWN, "discount_code"),
         (3, pb.ITEM_ISSUE_INVALID, "quantity"),
     ]
-    assert all(each.rule and not each.batch_id for each in created.rejected_items)
+    assert all(each.description and not each.batch_id for each in created.rejected_items)
 
 
 async def test_the_client_has_no_way_to_name_a_price() -> None:
@@ -271,7 +272,7 @@ async def test_of_fifty_changes_with_one_etag_exactly_one_wins(stub: Stub) -> No
 
 
 async def test_while_product_is_away_nothing_is_created(stub: Stub, shop: Shop) -> None:
-    shop.product_outage = Unavailable("away", reason="PRODUCT_UNAVAILABLE")
+    shop.product_outage = Unavailable("away", reason=Reason.PRODUCT_UNAVAILABLE)
     found = await failure(create(stub, item()))
     assert (found.code, found.reason) == (grpc.StatusCode.UNAVAILABLE, "PRODUCT_UNAVAILABLE")
     assert (await failure(get(stub))).code == grpc.StatusCode.NOT_FOUND

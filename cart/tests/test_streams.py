@@ -22,6 +22,7 @@ from cart.tests.examples import (
     stream,
 )
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 
 if TYPE_CHECKING:
     from cart.tests.conftest import As
@@ -97,7 +98,7 @@ async def test_bad_items_are_rejected_alone_wherever_they_stand(stub: Stub) -> N
 
 
 async def test_an_optional_discount_that_is_not_good_is_a_warning(stub: Stub) -> None:
-    sent = batch("a", item(TEA, code="PAST"), item(CUP, code="tenth"), discount_optional=True)
+    sent = batch("a", item(TEA, code="PAST"), item(CUP, code="tenth"), allow_full_price=True)
     response = await stub.AddItems(stream(sent))
     assert counts(response) == (2, 0, 0)
     (warning,) = response.warnings
@@ -110,7 +111,7 @@ async def test_a_repeated_batch_is_harmless_while_product_is_away(stub: Stub, sh
     sent = [batch("a", item(TEA, 2), item(99)), batch("b", item(CUP, code="TENTH"))]
     first = await stub.AddItems(stream(*sent))
     before = await get(stub)
-    shop.product_outage = Unavailable("away", reason="PRODUCT_UNAVAILABLE")
+    shop.product_outage = Unavailable("away", reason=Reason.PRODUCT_UNAVAILABLE)
     again = await stub.AddItems(stream(*sent))
     assert counts(first) == (2, 1, 0)
     assert counts(again) == (2, 1, 2)
@@ -177,7 +178,7 @@ async def test_a_batch_id_is_one_owners_alone(stub: Stub, calling_as: As) -> Non
 async def test_while_discount_is_away_a_batch_that_needs_it_is_not_stored(
     stub: Stub, shop: Shop
 ) -> None:
-    shop.discount_outage = Unavailable("away", reason="DISCOUNT_UNAVAILABLE")
+    shop.discount_outage = Unavailable("away", reason=Reason.DISCOUNT_UNAVAILABLE)
     sent = [batch("a", item(TEA)), batch("b", item(CUP), item(CUP, code="TENTH"))]
     found = await failure(stub.AddItems(stream(*sent)))
     assert (found.code, found.reason) == (grpc.StatusCode.UNAVAILABLE, "DISCOUNT_UNAVAILABLE")
@@ -190,7 +191,7 @@ async def test_while_discount_is_away_a_batch_that_needs_it_is_not_stored(
 async def test_streams_that_fail_of_one_outage_each_hear_of_their_own_batch(
     stub: Stub, shop: Shop
 ) -> None:
-    shop.product_outage = Unavailable("away", reason="PRODUCT_UNAVAILABLE")
+    shop.product_outage = Unavailable("away", reason=Reason.PRODUCT_UNAVAILABLE)
     found = await asyncio.gather(
         *(failure(stub.AddItems(stream(batch(f"b{number}", item())))) for number in range(20))
     )

@@ -27,6 +27,7 @@ from cart.tests.examples import (
 )
 from cart.tests.sessions import Session, cart_in, status_of
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 from runtime.server import Server
 from runtime.testing.waiting import eventually
 
@@ -108,9 +109,9 @@ async def test_items_that_are_not_added_are_in_the_result(stub: Stub) -> None:
     await create(stub)
     async with Session.opened(stub) as session:
         items = [item(), item(RARE), item(99), item(CUP, code="OFF")]
-        await session.add("a", *items, discount_optional=True)
+        await session.add("a", *items, allow_full_price=True)
         result = await session.result()
-        response = await stub.AddItems(stream(batch("x", *items, discount_optional=True)))
+        response = await stub.AddItems(stream(batch("x", *items, allow_full_price=True)))
         for ours, theirs in (
             (result.rejected_items, response.rejected_items),
             (result.warnings, response.warnings),
@@ -217,7 +218,7 @@ async def test_an_error_is_what_the_rpc_of_the_kind_would_have_ended_with(
 
 async def test_an_outage_is_told_with_when_to_come_back(stub: Stub, shop: Shop) -> None:
     await create(stub)
-    shop.product_outage = Unavailable("Product is away", reason="PRODUCT_UNAVAILABLE")
+    shop.product_outage = Unavailable("Product is away", reason=Reason.PRODUCT_UNAVAILABLE)
     expected = status_of(await refusal(stub.AddItems(stream(batch("a", item())))))
     async with Session.opened(stub) as session:
         await session.add("a", item())

@@ -33,6 +33,9 @@ CALLS: dict[str, Call] = {
     "GetCart": lambda stub, owner: stub.GetCart(pb.GetCartRequest(owner=owner)),
     "DeleteCart": lambda stub, owner: stub.DeleteCart(pb.DeleteCartRequest(owner=owner)),
     "AddItems": lambda stub, owner: stub.AddItems(stream(batch("b", item(), owner=owner))),
+    "BatchAddItems": lambda stub, owner: stub.BatchAddItems(
+        pb.BatchAddItemsRequest(owner=owner, batch_id="b", items=[item()])
+    ),
     "UpdateItem": lambda stub, owner: stub.UpdateItem(
         pb.UpdateItemRequest(owner=owner, item_id=1, quantity=2)
     ),
@@ -49,14 +52,14 @@ EVERY = CALLS | OTHERS
 @pytest.fixture
 async def bobs(carts: Carts) -> bytes:
     """The cart of bob, which no call of these tests may change."""
-    made = await carts.create("bob", [proposal(TEA, 3)], discount_optional=False, request_id="")
+    made = await carts.create("bob", [proposal(TEA, 3)], allow_full_price=False, request_id="")
     return made.cart.message
 
 
 @pytest.fixture
 async def anns(carts: Carts) -> None:
     """A cart of ann."""
-    await carts.create("ann", [proposal(TEA, 1)], discount_optional=False, request_id="")
+    await carts.create("ann", [proposal(TEA, 1)], allow_full_price=False, request_id="")
 
 
 @pytest.fixture
@@ -112,7 +115,7 @@ async def test_the_cart_of_another_is_out_of_reach_whether_or_not_there_is_one(
 @pytest.mark.parametrize("owner", ["", "ann"])
 async def test_ones_own_cart_may_be_named(stub: Stub, carts: Carts, name: str, owner: str) -> None:
     if name != "CreateCart":
-        await carts.create("ann", [proposal()], discount_optional=False, request_id="")
+        await carts.create("ann", [proposal()], allow_full_price=False, request_id="")
     await CALLS[name](stub, owner)
 
 

@@ -147,7 +147,7 @@ class Discounts(discount_pb2_grpc.DiscountServiceServicer):
         self.knobs.count("BatchGetDiscounts", request.codes)
         answers = [self._answer(code, self._state(code)) for code in request.codes]
         await self.knobs.pass_on(request.codes)
-        return discount_pb2.BatchGetDiscountsResponse(answers=answers)
+        return discount_pb2.BatchGetDiscountsResponse(results=answers)
 
     @override
     async def RedeemDiscounts(
@@ -157,7 +157,7 @@ class Discounts(discount_pb2_grpc.DiscountServiceServicer):
         answers = [
             self._answer(code, self._redeem(code, request.redeemer)) for code in request.codes
         ]
-        return discount_pb2.RedeemDiscountsResponse(answers=answers)
+        return discount_pb2.RedeemDiscountsResponse(results=answers)
 
     def _redeem(self, code: str, redeemer: str) -> discount_pb2.DiscountState.ValueType:
         redeemers = self.redeemed.setdefault(code, set())
@@ -170,8 +170,8 @@ class Discounts(discount_pb2_grpc.DiscountServiceServicer):
 
     def _answer(
         self, code: str, state: discount_pb2.DiscountState.ValueType
-    ) -> discount_pb2.DiscountAnswer:
-        return discount_pb2.DiscountAnswer(
+    ) -> discount_pb2.DiscountResult:
+        return discount_pb2.DiscountResult(
             code=code, state=state, discount=self.codes.get(code.upper())
         )
 

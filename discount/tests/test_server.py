@@ -105,7 +105,7 @@ async def test_killed_while_codes_are_redeemed_it_has_counted_each_answer_once(
 
     async def redeem(stub: Stub, redeemer: str) -> None:
         request = pb.RedeemDiscountsRequest(redeemer=redeemer, codes=["SHIPPED"])
-        (answer,) = (await stub.RedeemDiscounts(request)).answers
+        (answer,) = (await stub.RedeemDiscounts(request)).results
         assert answer.state == pb.DISCOUNT_STATE_ACTIVE
         answered.add(redeemer)
 

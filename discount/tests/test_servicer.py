@@ -80,7 +80,7 @@ async def test_every_code_of_a_batch_has_its_answer_and_none_is_an_error(
     await create(stub, message("OVER", end_time=time(NOW + 1)))
     clock.now = NOW + 1
     asked = ["good", "NONE", "OFF", "", "ü", "X" * 5000, "OVER", "GOOD"]
-    answers = (await stub.BatchGetDiscounts(pb.BatchGetDiscountsRequest(codes=asked))).answers
+    answers = (await stub.BatchGetDiscounts(pb.BatchGetDiscountsRequest(codes=asked))).results
     unknown = pb.DISCOUNT_STATE_UNKNOWN
     assert [(each.code, each.state) for each in answers] == [
         ("good", pb.DISCOUNT_STATE_ACTIVE),
@@ -219,7 +219,7 @@ async def test_a_bad_page_is_refused(stub: Stub, fields: dict[str, Any], field: 
 
 async def redeem(stub: Stub, redeemer: str, *codes: str) -> list[tuple[str, int]]:
     request = pb.RedeemDiscountsRequest(redeemer=redeemer, codes=codes)
-    answers = (await stub.RedeemDiscounts(request)).answers
+    answers = (await stub.RedeemDiscounts(request)).results
     return [(each.code, each.state) for each in answers]
 
 

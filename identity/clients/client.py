@@ -15,6 +15,7 @@ from identity.clients.redirect_uris import (
 )
 from identity.clients.resources import Resources
 from identity.keys.algorithms import Algorithm
+from identity.reason import Reason
 from runtime.errors import FieldViolation, InvalidArgument
 
 type GrantType = Literal[
@@ -139,11 +140,15 @@ def parse_client(metadata: Mapping[str, object], resources: Resources | None = N
     try:
         client = Client.model_validate({"client_name": metadata.get("client_id"), **metadata})
     except ValidationError as error:
-        raise InvalidArgument(list(_violations(error)), reason="INVALID_CLIENT_METADATA") from None
+        raise InvalidArgument(
+            list(_violations(error)), reason=Reason.INVALID_CLIENT_METADATA
+        ) from None
     unknown = [each for each in client.scopes if resources and not resources.knows_scope(each)]
     if unknown:
         rule = f"{', '.join(unknown)}: no such scope of any resource"
-        raise InvalidArgument([FieldViolation("scope", rule)], reason="INVALID_CLIENT_METADATA")
+        raise InvalidArgument(
+            [FieldViolation("scope", rule)], reason=Reason.INVALID_CLIENT_METADATA
+        )
     return client
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from identity.reason import Reason
 from identity.secrets import digest, same
 from identity.tables import client_secrets
 from runtime.clock import Micros
@@ -61,7 +62,7 @@ def add_secret(
     if (connection.scalar(select(func.count()).where(owned)) or 0) >= MOST_SECRETS:
         raise FailedPrecondition(
             f"{client_id}: has {MOST_SECRETS} secrets; remove one with: client secret remove",
-            reason="TOO_MANY_SECRETS",
+            reason=Reason.TOO_MANY_SECRETS,
         )
     values = {
         "client_id": client_id,

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select, update
 from identity.clients import client_secrets
 from identity.clients.client import CLIENT_ID, Client, parse_client, to_metadata
 from identity.clients.client_secrets import Secret
+from identity.reason import Reason
 from identity.secrets import new_secret
 from identity.tables import client_secrets as secrets_table
 from identity.tables import clients, consents, grants
@@ -278,7 +279,7 @@ def _lock(connection: Connection, client_id: str) -> None:
         select(clients.c.client_id).where(clients.c.client_id == client_id).with_for_update()
     )
     if locked is None:
-        raise NotFound(f"there is no client {client_id}", reason="CLIENT_NOT_FOUND")
+        raise NotFound(f"there is no client {client_id}", reason=Reason.CLIENT_NOT_FOUND)
 
 
 def _delete(connection: Connection, client_id: str, now: Micros) -> bool:

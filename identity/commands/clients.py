@@ -24,6 +24,7 @@ from identity.commands.command import (
 from identity.commands.secrets import create_secret
 from identity.keys.algorithms import ALGORITHMS
 from identity.keys.key_lifecycle import micros
+from identity.reason import Reason
 from runtime.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -69,7 +70,7 @@ async def _create(admin: Admin, arguments: Arguments) -> Output:
     found = await admin.clients.read(wanted.client_id)
     if found is not None and found.client != wanted:
         message = f"{wanted.client_id}: is there with other metadata; change it with: client update"
-        raise AlreadyExists(message, reason="CLIENT_DIFFERS")
+        raise AlreadyExists(message, reason=Reason.CLIENT_DIFFERS)
     if found is not None:
         return _output(found.client, Change.UNCHANGED)
     change = await admin.clients.put(wanted, source="admin")
@@ -84,7 +85,7 @@ async def _update(admin: Admin, arguments: Arguments) -> Output:
     found = await _registered(admin, arguments.client_id)
     if found.source == "file":
         message = f"{arguments.client_id}: comes from clients.toml, and must be changed there"
-        raise FailedPrecondition(message, reason="CLIENT_FROM_FILE")
+        raise FailedPrecondition(message, reason=Reason.CLIENT_FROM_FILE)
     kept = {
         name: value
         for name, value in to_metadata(found.client).items()
@@ -130,7 +131,7 @@ async def _delete(admin: Admin, arguments: Arguments) -> Output:
     found = await admin.clients.read(arguments.client_id)
     if found is not None and found.source == "file":
         message = f"{arguments.client_id}: comes from clients.toml, and must be taken out there"
-        raise FailedPrecondition(message, reason="CLIENT_FROM_FILE")
+        raise FailedPrecondition(message, reason=Reason.CLIENT_FROM_FILE)
     deleted = await admin.clients.delete(arguments.client_id)
     if deleted:
         audit("client.delete", Outcome.SUCCESS, client_id=arguments.client_id, source="admin")
@@ -143,7 +144,7 @@ async def _secret_add(admin: Admin, arguments: Arguments) -> Output:
     if not found.client.has_secrets:
         method = found.client.token_endpoint_auth_method
         message = f"{arguments.client_id}: authenticates by {method}, which uses no secret"
-        raise FailedPrecondition(message, reason="NO_SECRETS")
+        raise FailedPrecondition(message, reason=Reason.NO_SECRETS)
     now = admin.clock()
     secret = await create_secret(
         admin,
@@ -175,7 +176,7 @@ async def _secret_remove(admin: Admin, arguments: Arguments) -> Output:
 async def _registered(admin: Admin, client_id: str) -> Registered:
     found = await admin.clients.read(client_id)
     if found is None:
-        raise NotFound(f"{client_id}: there is no such client", reason="CLIENT_NOT_FOUND")
+        raise NotFound(f"{client_id}: there is no such client", reason=Reason.CLIENT_NOT_FOUND)
     return found
 
 

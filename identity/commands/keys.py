@@ -9,6 +9,7 @@ from identity.keys.key_cipher import CannotDecryptError, KeyCipher, encrypted_un
 from identity.keys.key_lifecycle import Lifecycle, StoredKey, lifecycle_of, newest_key
 from identity.keys.key_rotation import KeyRotation
 from identity.keys.key_store import KeyStore
+from identity.reason import Reason
 from runtime.clock import Micros
 from runtime.errors import NotFound
 from runtime.main import StartError
@@ -31,7 +32,7 @@ async def _rotate(admin: Admin, arguments: Arguments) -> Output:
     keys = (await store.read()).keys
     newest = newest_key(algorithm, keys)
     if newest is None:
-        raise NotFound(f"there is no {algorithm} key", reason="NO_SIGNING_KEY")
+        raise NotFound(f"there is no {algorithm} key", reason=Reason.NO_SIGNING_KEY)
     data = _data(newest, keys, lifecycle_of(admin.settings), admin.clock())
     return Output(data, f"{newest.kid}: signs from {shown(newest.sign_time)}")
 

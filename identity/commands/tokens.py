@@ -6,6 +6,7 @@ from identity.audit import Outcome, audit
 from identity.commands.command import Admin, Arguments, Command, Output
 from identity.grants.grants import Grants
 from identity.keys.key_store import KeyStore
+from identity.reason import Reason
 from identity.users.passwords import Passwords
 from identity.users.users import Users
 from runtime.errors import FieldViolation, InvalidArgument, NotFound
@@ -53,7 +54,7 @@ async def _revoke_all(
 async def _user_id(admin: Admin, username: str) -> str:
     user = await Users(admin.database, Passwords()).find(username)
     if user is None:
-        raise NotFound(f"{username}: there is no such user", reason="USER_NOT_FOUND")
+        raise NotFound(f"{username}: there is no such user", reason=Reason.USER_NOT_FOUND)
     return user.user_id
 
 

@@ -9,6 +9,7 @@ import sys
 from identity.audit import Outcome, audit
 from identity.commands.command import Admin, Arguments, Command, Output, no_arguments, table
 from identity.model import User
+from identity.reason import Reason
 from identity.users.passwords import Passwords
 from identity.users.users import NewUser, Users
 from runtime.errors import FieldViolation, InvalidArgument, NotFound
@@ -76,7 +77,7 @@ def _users(admin: Admin) -> Users:
 async def _found(users: Users, username: str) -> User:
     user = await users.find(username)
     if user is None:
-        raise NotFound(f"{username}: there is no such user", reason="USER_NOT_FOUND")
+        raise NotFound(f"{username}: there is no such user", reason=Reason.USER_NOT_FOUND)
     return user
 
 

@@ -13,6 +13,7 @@ from identity.keys.key_cipher import CannotDecryptError, KeyCipher
 from identity.keys.key_lifecycle import Lifecycle, StoredKey, lifecycle_of, micros
 from identity.keys.key_rotation import KeyRotation
 from identity.keys.key_store import KeyStore, KeyTable
+from identity.reason import Reason
 from identity.settings import KeySettings
 from runtime.clock import SECOND, Clock, Micros, now_micros
 from runtime.database import Database
@@ -121,7 +122,7 @@ class SigningKeys:
         """
         now = self._clock()
         if now - self._read_time > self._lifecycle.stale_after:
-            raise Unavailable("the signing keys cannot be read", reason="KEYS_STALE")
+            raise Unavailable("the signing keys cannot be read", reason=Reason.KEYS_STALE)
         signing = [key for key in self._keys.values() if key.stored.sign_time <= now]
         if algorithm is None:
             algorithm = self._default_algorithm([key.stored for key in signing], now)
@@ -130,7 +131,7 @@ class SigningKeys:
         if found is None:
             raise Unavailable(
                 f"there is no {algorithm} key to sign with yet",
-                reason="NO_SIGNING_KEY",
+                reason=Reason.NO_SIGNING_KEY,
                 retry_after=2 * self._poll,
             )
         return found.signing

@@ -23,6 +23,7 @@ from identity.http.serving import HttpServer, Listener
 from identity.tests.provider import ISSUER, SECRET, Provider, provider_on
 from runtime.database import Database
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 from runtime.testing.waiting import PATIENCE, PATIENCE_SECONDS
 
 CREDENTIALS = ("service", SECRET)
@@ -257,7 +258,7 @@ async def _breaks(_request: Request) -> Response:
 
 
 async def _away(_request: Request) -> Response:
-    raise Unavailable("the database at 10.0.0.1 is away", reason="DATABASE_AWAY")
+    raise Unavailable("the database at 10.0.0.1 is away", reason=Reason.DATABASE_AWAY)
 
 
 def broken_app() -> Starlette:

@@ -20,6 +20,7 @@ from runtime.database import Database, open_database
 from runtime.errors import DomainError, ResourceExhausted, Unavailable
 from runtime.main import StartError
 from runtime.migrate import upgrade
+from runtime.reason import Reason
 from runtime.testing.waiting import eventually
 
 CIPHER = KeyCipher([bytes(32)])
@@ -162,7 +163,7 @@ async def test_a_replica_that_was_held_up_looks_before_it_publishes(
 
 
 async def test_the_keys_are_published_while_the_database_is_away(clock: HandClock) -> None:
-    away = DatabaseThatIsAway(Unavailable("gone", reason="DATABASE_AWAY"))
+    away = DatabaseThatIsAway(Unavailable("gone", reason=Reason.DATABASE_AWAY))
     keys = SigningKeys(KeyStore(away), CIPHER, KeySettings(), clock=clock)
     assert await keys.jwks_now() == {"keys": []}
     assert away.asked == 1
@@ -350,8 +351,8 @@ class DatabaseThatIsAway:
 @pytest.mark.parametrize(
     "error",
     [
-        Unavailable("gone", reason="DATABASE_AWAY"),
-        ResourceExhausted("busy", reason="TOO_MANY_WRITES"),
+        Unavailable("gone", reason=Reason.DATABASE_AWAY),
+        ResourceExhausted("busy", reason=Reason.TOO_MANY_WRITES),
     ],
 )
 async def test_a_database_that_is_away_is_asked_again_and_stops_a_start(

@@ -12,6 +12,7 @@ from identity.tests.times import HandClock
 from identity.upkeep import purge_all, purge_for_ever, purges_of_expired
 from runtime.database import Database
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 
 EXPIRING = {
     "grants", "authorization_codes", "refresh_tokens", "revoked_access_tokens", "device_codes",
@@ -81,7 +82,7 @@ async def test_upkeep_goes_on_after_a_failure() -> None:
         calls.append("purge")
         match len(calls):
             case 1:
-                raise Unavailable("the database is away", reason="DATABASE_AWAY")
+                raise Unavailable("the database is away", reason=Reason.DATABASE_AWAY)
             case 2:
                 raise RuntimeError("a bug")
             case _:

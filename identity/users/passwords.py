@@ -16,6 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import CHEAPEST
 
+from identity.reason import Reason
 from identity.users.common_passwords import COMMON_PASSWORDS
 from runtime.errors import FieldViolation, InvalidArgument, ResourceExhausted
 
@@ -64,7 +65,7 @@ class Passwords:
 
     async def _run[T](self, work: Callable[[], T]) -> T:
         if self._unfinished >= _MOST_UNFINISHED:
-            raise ResourceExhausted("too many log-ins at once", reason="TOO_MANY_LOG_INS")
+            raise ResourceExhausted("too many log-ins at once", reason=Reason.TOO_MANY_LOG_INS)
         self._unfinished += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -130,7 +131,7 @@ def check_password(password: str, *known: str) -> None:
     elif _is_guessed_first(normalised.casefold(), known):
         rule = "is among the first that anybody tries"
     if rule is not None:
-        raise InvalidArgument([FieldViolation("password", rule)], reason="PASSWORD_REFUSED")
+        raise InvalidArgument([FieldViolation("password", rule)], reason=Reason.PASSWORD_REFUSED)
 
 
 def _is_guessed_first(folded: str, known: tuple[str, ...]) -> bool:

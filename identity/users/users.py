@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 from identity.grants.grants import revoke_grants, withdraw_approvals
 from identity.logout.logout_notices import end_sessions
 from identity.model import User
+from identity.reason import Reason
 from identity.tables import device_codes, grants, sessions, users
 from identity.users.passwords import Passwords, check_password
 from runtime.clock import Clock, Micros, now_micros
@@ -162,7 +163,7 @@ def _insert(connection: Connection, user: User, password_hash: str, now: Micros)
     unless_taken = inserting.on_conflict_do_nothing(index_elements=[users.c.username])
     if connection.execute(unless_taken.returning(users.c.user_id)).first() is None:
         message = f"there is a user {user.username} already"
-        raise AlreadyExists(message, reason="USERNAME_TAKEN")
+        raise AlreadyExists(message, reason=Reason.USERNAME_TAKEN)
     return user
 
 
@@ -210,4 +211,4 @@ def _to_user(row: RowMapping) -> User:
 
 
 def _not_found() -> NotFound:
-    return NotFound("there is no such user", reason="USER_NOT_FOUND")
+    return NotFound("there is no such user", reason=Reason.USER_NOT_FOUND)

@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 
 from product.changes import ChangeHub
 from runtime.errors import ResourceExhausted, Unavailable
+from runtime.reason import Reason
 from runtime.testing.waiting import PATIENCE_SECONDS
 
 AT_ONCE = timedelta(0)
@@ -53,9 +54,9 @@ async def test_nobody_is_asked_while_nobody_waits_and_an_absence_is_survived() -
         asked += 1
         match asked:
             case 1:
-                raise Unavailable("away", reason="DATABASE_AWAY")
+                raise Unavailable("away", reason=Reason.DATABASE_AWAY)
             case 2:
-                raise ResourceExhausted("busy", reason="TOO_MANY_QUERIES")
+                raise ResourceExhausted("busy", reason=Reason.TOO_MANY_QUERIES)
         return asked
 
     following = asyncio.create_task(hub.follow(newest, AT_ONCE))

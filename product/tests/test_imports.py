@@ -8,6 +8,7 @@ from product.model import Batch, BatchResult, Proposal, Rejection
 from runtime.errors import InvalidArgument, Unavailable
 from runtime.in_order import InOrder
 from runtime.money import Money
+from runtime.reason import Reason
 
 
 def proposal(sku: str) -> Proposal:
@@ -69,7 +70,7 @@ async def test_a_bad_batch_is_told_after_the_one_before_is_kept() -> None:
 
 async def test_the_failure_of_a_write_goes_before_that_of_the_next_batch() -> None:
     async def away(_batch: Batch) -> BatchResult:
-        raise Unavailable("away", reason="DATABASE_AWAY")
+        raise Unavailable("away", reason=Reason.DATABASE_AWAY)
 
     with pytest.raises(Unavailable) as failed:
         await run_import(away, ("a", [proposal("1")]), ("", []))

@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY
 from product.metrics import count_import, gauge_for_ever
 from product.model import Extent, ImportSummary
 from runtime.errors import ResourceExhausted, Unavailable
+from runtime.reason import Reason
 
 
 def value(name: str, **labels: str) -> float:
@@ -16,8 +17,8 @@ def value(name: str, **labels: str) -> float:
 async def test_the_gauges_follow_the_catalogue_and_survive_its_absence() -> None:
     answers: list[Extent | Exception] = [
         Extent(revision=9, products=4),
-        Unavailable("away", reason="DATABASE_AWAY"),
-        ResourceExhausted("busy", reason="TOO_MANY_QUERIES"),
+        Unavailable("away", reason=Reason.DATABASE_AWAY),
+        ResourceExhausted("busy", reason=Reason.TOO_MANY_QUERIES),
         DatabaseError("malformed"),
         Extent(revision=10, products=5),
     ]

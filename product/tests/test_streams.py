@@ -107,7 +107,7 @@ async def test_an_import_counts_what_became_of_each_row(stub: Stub) -> None:
         ("a", 4, "sku"),
         ("b", 4, "sku"),
     ]
-    assert response.rejected_products[0].rule == "must not be negative"
+    assert response.rejected_products[0].description == "must not be negative"
     assert sum(map(len, await read(stub))) == 7
 
 

@@ -23,7 +23,13 @@ from runtime.testing.waiting import PATIENCE
 if TYPE_CHECKING:
     from product.tests.examples import Stub
 
-WRITES = {"CreateProduct", "UpdateProduct", "DeleteProduct", "ImportProducts"}
+WRITES = {
+    "CreateProduct",
+    "UpdateProduct",
+    "DeleteProduct",
+    "ImportProducts",
+    "BatchImportProducts",
+}
 
 type Write = Callable[[Any, Any], Any]
 
@@ -36,6 +42,9 @@ WRITE: dict[str, Write] = {
     ),
     "DeleteProduct": lambda stub, metadata: stub.DeleteProduct(
         pb.DeleteProductRequest(), metadata=metadata
+    ),
+    "BatchImportProducts": lambda stub, metadata: stub.BatchImportProducts(
+        pb.BatchImportProductsRequest(batch_id="b", products=[message("A")]), metadata=metadata
     ),
     "ImportProducts": lambda stub, metadata: stub.ImportProducts(
         stream(batch("b", [message("A")])), metadata=metadata

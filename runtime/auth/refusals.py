@@ -7,15 +7,16 @@ from typing import NoReturn
 from runtime.auth.caller import Caller
 from runtime.auth.refresh import AwayError
 from runtime.errors import PermissionDenied, Unauthenticated, Unavailable
+from runtime.reason import Reason
 
 # Of a token that was good once; another one of the same client may well be accepted.
-EXPIRED = "TOKEN_EXPIRED"
-KEY_WITHDRAWN = "TOKEN_KEY_WITHDRAWN"
+EXPIRED = Reason.TOKEN_EXPIRED
+KEY_WITHDRAWN = Reason.TOKEN_KEY_WITHDRAWN
 # Of a token that never was, as far as can be told.
-INVALID = "TOKEN_INVALID"
-BOUND = "TOKEN_BOUND"
+INVALID = Reason.TOKEN_INVALID
+BOUND = Reason.TOKEN_BOUND
 
-_ENDINGS: Mapping[str, str] = {
+_ENDINGS: Mapping[Reason, str] = {
     EXPIRED: "the token of this stream has expired: open it again with a new one",
     KEY_WITHDRAWN: "the token's key was withdrawn: open the stream again with a new token",
 }
@@ -25,18 +26,18 @@ def missing() -> Unauthenticated:
     """Ask for a token."""
     return Unauthenticated(
         "this call wants a token: authorization: Bearer TOKEN",
-        reason="TOKEN_MISSING",
+        reason=Reason.TOKEN_MISSING,
         challenge='Bearer realm="bodega"',
     )
 
 
-def refusal(message: str, reason: str) -> Unauthenticated:
+def refusal(message: str, reason: Reason) -> Unauthenticated:
     """Refuse a token."""
     challenge = f'Bearer realm="bodega", error="invalid_token", error_description="{message}"'
     return Unauthenticated(message, reason=reason, challenge=challenge)
 
 
-def ending(reason: str) -> Unauthenticated:
+def ending(reason: Reason) -> Unauthenticated:
     """End a stream whose token is EXPIRED or KEY_WITHDRAWN."""
     return refusal(_ENDINGS[reason], reason)
 
@@ -45,7 +46,7 @@ def issuer_away(error: AwayError) -> Unavailable:
     """Say that nobody knows whether the token is good."""
     return Unavailable(
         "the token cannot be checked now: its issuer is away",
-        reason="ISSUER_UNAVAILABLE",
+        reason=Reason.ISSUER_UNAVAILABLE,
         retry_after=max(error.retry_after, timedelta(seconds=1)),
     )
 
@@ -55,7 +56,7 @@ def deny(scopes: frozenset[str], caller: Caller) -> NoReturn:
     wanted = " ".join(sorted(scopes))
     raise PermissionDenied(
         f"this call wants the scopes: {wanted}",
-        reason="SCOPE_MISSING",
+        reason=Reason.SCOPE_MISSING,
         metadata={"scopes": wanted, "missing": " ".join(sorted(scopes - caller.scopes))},
         challenge=f'Bearer realm="bodega", error="insufficient_scope", scope="{wanted}"',
     )

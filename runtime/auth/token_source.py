@@ -17,6 +17,7 @@ from runtime.auth.secret_file import read_secret
 from runtime.auth.settings import ClientSettings
 from runtime.backoff import Backoff
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 
 # A token is renewed after a random share of its life, so that replicas do not all ask at once,
 RENEW_FROM, RENEW_TO = 0.7, 0.9
@@ -96,7 +97,7 @@ class TokenSource:
                 await self._refresh.now()
             except AwayError as error:
                 message = f"no token: {error}"
-                reason = "TOKEN_UNAVAILABLE"
+                reason = Reason.TOKEN_UNAVAILABLE
                 raise Unavailable(message, reason=reason, retry_after=error.retry_after) from error
         return token
 

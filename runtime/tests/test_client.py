@@ -20,6 +20,7 @@ from runtime.call import Call, Context, current_call
 from runtime.client import connect, service_config
 from runtime.errors import Unavailable
 from runtime.outgoing import within
+from runtime.reason import Reason
 from runtime.server import Server
 from runtime.settings import ServerSettings
 from runtime.status_details import reason_of
@@ -41,7 +42,7 @@ class Failing(Echo):
     def _call(self) -> None:
         self.calls += 1
         if self.calls <= self.failures:
-            raise Unavailable("not yet", reason="STARTING")
+            raise Unavailable("not yet", reason=Reason.SERVER_STOPPING)
 
     async def say(self, request: StringValue, _context: Context) -> StringValue:
         self._call()
@@ -273,7 +274,7 @@ async def test_a_request_that_comes_after_the_end_is_told_how_the_call_ended(
     with pytest.raises(aio.AioRpcError) as caught:
         await call.write("a")
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert reason_of(caught.value) == "STARTING"
+    assert reason_of(caught.value) == "SERVER_STOPPING"
 
 
 async def write_for_ever(call: Any) -> None:
@@ -292,7 +293,7 @@ async def test_a_call_that_ends_while_requests_are_sent_says_how_it_ended(
         with pytest.raises(aio.AioRpcError) as caught:
             await write_for_ever(call)
         reasons[reason_of(caught.value)] += 1
-    assert reasons == {"STARTING": count}
+    assert reasons == {"SERVER_STOPPING": count}
 
 
 async def test_requests_that_cannot_be_made_cancel_only_the_call(serve_echo: ServeEcho) -> None:

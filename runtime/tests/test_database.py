@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from runtime.database import Database, open_database, parse_url
 from runtime.errors import AlreadyExists, Unavailable
+from runtime.reason import Reason
 from runtime.tests.things import THINGS, add, count, create, names, write_from_another_loop
 
 
@@ -32,7 +33,7 @@ async def test_a_write_returns_what_its_work_returns(things: Database) -> None:
 
 
 async def test_what_a_work_raises_reaches_its_caller_and_undoes_it(things: Database) -> None:
-    error = AlreadyExists("there is one", reason="THING_EXISTS")
+    error = AlreadyExists("there is one", reason=Reason.SKU_TAKEN)
 
     def work(connection: Connection) -> None:
         add(connection, ["a"])

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from runtime import errors
 from runtime.call import Context
+from runtime.reason import Reason
 from runtime.testing.echo import KINDS, Echo, EchoStub, echo_service
 from runtime.testing.rpc import ServeEcho
 
@@ -67,13 +68,13 @@ def details(error: aio.AioRpcError) -> dict[str, Any]:
 async def test_a_domain_error_arrives_with_its_code_reason_and_metadata(
     serve_echo: ServeEcho, kind: str
 ) -> None:
-    error = errors.NotFound("no product 7", reason="NO_SUCH_PRODUCT", metadata={"id": "7"})
+    error = errors.NotFound("no product 7", reason=Reason.PRODUCT_NOT_FOUND, metadata={"id": "7"})
     caught = await failure(await serve_echo(Raising(error)), kind)
     assert caught.code() is grpc.StatusCode.NOT_FOUND
     assert caught.details() == "no product 7"
     info = details(caught)["ErrorInfo"]
     assert (info.reason, info.domain, dict(info.metadata)) == (
-        "NO_SUCH_PRODUCT",
+        "PRODUCT_NOT_FOUND",
         "bodega",
         {"id": "7"},
     )
@@ -106,7 +107,7 @@ async def test_more_violations_than_trailers_hold_are_cut(serve_echo: ServeEcho)
 async def test_a_retry_is_invited_where_it_may_help(
     serve_echo: ServeEcho, cls: type[errors.Unavailable]
 ) -> None:
-    error = cls("busy", reason="BUSY", retry_after=timedelta(milliseconds=1500))
+    error = cls("busy", reason=Reason.TOO_MANY_RPCS, retry_after=timedelta(milliseconds=1500))
     caught = await failure(await serve_echo(Raising(error)), "Say")
     assert details(caught)["RetryInfo"].retry_delay.ToTimedelta() == timedelta(milliseconds=1500)
 

@@ -5,6 +5,7 @@ import pytest
 
 from runtime.errors import Unavailable
 from runtime.in_order import InOrder, locate
+from runtime.reason import Reason
 
 
 class Writer:
@@ -22,7 +23,7 @@ class Writer:
 
 
 async def fail() -> None:
-    raise Unavailable("away", reason="DATABASE_AWAY")
+    raise Unavailable("away", reason=Reason.DATABASE_AWAY)
 
 
 async def test_a_write_begins_when_the_one_before_has_ended() -> None:
@@ -64,6 +65,6 @@ async def test_leaving_waits_for_the_write_and_raises_what_ended_the_stream() ->
 
 
 def test_an_error_names_its_batch() -> None:
-    error = Unavailable("away", reason="DATABASE_AWAY", metadata={"field": "batch_id"})
+    error = Unavailable("away", reason=Reason.DATABASE_AWAY, metadata={"field": "batch_id"})
     locate(error, "b" * 200, 3)
     assert error.metadata == {"field": "batch_id", "batch_id": "b" * 128, "batch_index": "3"}

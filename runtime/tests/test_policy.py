@@ -13,6 +13,7 @@ from runtime.chain import default_chain
 from runtime.errors import DomainError, PermissionDenied
 from runtime.method import Method
 from runtime.policy import PolicyError, policy_of
+from runtime.reason import Reason
 from runtime.server import Server
 from runtime.settings import ServerSettings
 from runtime.testing.echo import KINDS, Echo, add_echo, echo_service
@@ -33,7 +34,7 @@ class OnceOnly:
     async def verify(self, _context: Context, scopes: frozenset[str]) -> None:
         self.asked.append(scopes)
         if len(self.asked) > 1:
-            raise PermissionDenied("no", reason="SCOPE_MISSING")
+            raise PermissionDenied("no", reason=Reason.SCOPE_MISSING)
 
     async def hold(self, context: Context, scopes: frozenset[str]) -> asyncio.Future[DomainError]:
         await self.verify(context, scopes)

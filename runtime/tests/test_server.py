@@ -18,7 +18,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from grpc import aio
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 
 from runtime.call import Context
 from runtime.client import connect
@@ -37,7 +37,6 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 # Generated without types.
 HealthStub: Any = health_pb2_grpc.HealthStub
-ReflectionStub: Any = reflection_pb2_grpc.ServerReflectionStub
 ChannelzStub: Any = channelz_pb2_grpc.ChannelzStub
 
 
@@ -250,18 +249,34 @@ async def test_a_synchronous_handler_cannot_be_served(server_settings: ServerSet
         )
 
 
-async def test_reflection_lists_and_describes_the_services(serve: Serve) -> None:
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_lists_and_describes_the_services(serve: Serve, version: str) -> None:
     echo = Echo(echo_service())
-    stub = ReflectionStub(await serve(add_echo, echo, echo.service))
-    call = stub.ServerReflectionInfo()
-    await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
-    listed = await call.read()
+    channel = await serve(add_echo, echo, echo.service)
+
+    async def ask(request: reflection_pb2.ServerReflectionRequest) -> Any:
+        call: aio.StreamStreamCall[Any, Any] = channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )()
+        await call.write(request)
+        await call.done_writing()
+        return await call.read()
+
+    listed = await ask(reflection_pb2.ServerReflectionRequest(list_services=""))
     names = {each.name for each in listed.list_services_response.service}
-    assert {echo.service.full_name, "grpc.health.v1.Health"} <= names
-    of_echo = reflection_pb2.ServerReflectionRequest(file_containing_symbol=echo.service.full_name)
-    await call.write(of_echo)
-    assert (await call.read()).file_descriptor_response.file_descriptor_proto
-    await call.done_writing()
+    assert names >= {
+        echo.service.full_name,
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+    for symbol in (*names, f"{echo.service.full_name}.Collect", f"grpc.reflection.{version}"):
+        found = await ask(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol))
+        assert bool(found.file_descriptor_response.file_descriptor_proto) is (
+            symbol != f"grpc.reflection.{version}"
+        ), symbol
 
 
 async def test_channelz_counts_calls(serve: Serve) -> None:

@@ -6,6 +6,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from runtime.reason import Reason
 from runtime.status_details import reason_of, retry_delay, unpack
 
 AWAY = grpc.StatusCode.UNAVAILABLE
@@ -53,6 +54,6 @@ def test_a_detail_that_is_not_there_is_not_found() -> None:
 
 
 def test_the_reason_is_that_of_the_error_info() -> None:
-    info = error_details_pb2.ErrorInfo(reason="DATABASE_AWAY", domain="bodega")
+    info = error_details_pb2.ErrorInfo(reason=Reason.DATABASE_AWAY, domain="bodega")
     assert reason_of(refusal(packed("away", info))) == "DATABASE_AWAY"
     assert not reason_of(refusal(status("away")))

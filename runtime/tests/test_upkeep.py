@@ -6,6 +6,7 @@ import pytest
 
 from runtime.clock import Micros
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 from runtime.upkeep import EVERY, KEPT, purge_for_ever
 
 DAY = timedelta(days=1) // timedelta(microseconds=1)
@@ -16,7 +17,7 @@ def test_requests_are_kept_for_thirty_days() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [Unavailable("away", reason="DATABASE_AWAY"), DatabaseError("malformed")]
+    "error", [Unavailable("away", reason=Reason.DATABASE_AWAY), DatabaseError("malformed")]
 )
 async def test_a_database_that_fails_is_asked_again_later(error: Exception) -> None:
     asked: list[Micros] = []

@@ -62,7 +62,7 @@ def notice_text(notice: cart_pb2.ItemNotice, names: Sequence[str]) -> str:
     """Return what is the matter with an item; `names` has what the user called each."""
     name = names[notice.index] if notice.index < len(names) else str(notice.index)
     issue = enum_word(_ISSUE, notice.issue).replace("_", " ")
-    return f"{name}: {issue}: {notice.field}: {notice.rule}"
+    return f"{name}: {issue}: {notice.field}: {notice.description}"
 
 
 def _items(cart: cart_pb2.Cart) -> RenderableType:

@@ -138,6 +138,6 @@ def _failure(result: cart_pb2.OperationResult) -> aio.AioRpcError:
 def _acknowledge(entry: Basket, notices: Iterable[cart_pb2.ItemNotice]) -> None:
     for notice in notices:
         if notice.issue != cart_pb2.ITEM_ISSUE_DISCOUNT_EXHAUSTED:
-            raise WrongAnswerError(f"{entry.id}: {notice.field} {notice.rule}")
+            raise WrongAnswerError(f"{entry.id}: {notice.field} {notice.description}")
     entry.rejected = frozenset(notice.index for notice in notices)
     entry.acknowledged = True

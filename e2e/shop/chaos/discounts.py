@@ -86,11 +86,11 @@ class Redeemer:
             lambda seconds: self._discounts.RedeemDiscounts(request, timeout=seconds)
         )
         if response is not None:
-            entry.granted = _is_granted(response.answers[0])
+            entry.granted = _is_granted(response.results[0])
             entry.acknowledged = True
 
 
-def _is_granted(answer: discount_pb2.DiscountAnswer) -> bool:
+def _is_granted(answer: discount_pb2.DiscountResult) -> bool:
     match answer.state:
         case discount_pb2.DISCOUNT_STATE_ACTIVE:
             return True

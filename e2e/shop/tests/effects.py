@@ -72,6 +72,7 @@ def effects(stock: Stock) -> Mapping[str, Sequence[Message]]:
         f"{carts}/UpdateItem": [cart_pb.UpdateItemRequest(item_id=stock.item_id, quantity=7)],
         f"{carts}/RemoveItem": [cart_pb.RemoveItemRequest(item_id=stock.item_id)],
         f"{carts}/AddItems": [cart_pb.AddItemsRequest(batch_id="a", items=[item])],
+        f"{carts}/BatchAddItems": [cart_pb.BatchAddItemsRequest(batch_id="b", items=[item])],
         f"{carts}/ClearCart": [cart_pb.ClearCartRequest()],
         f"{carts}/SyncCart": [
             cart_pb.SyncCartRequest(open=cart_pb.OpenSession()),
@@ -100,6 +101,11 @@ def effects(stock: Stock) -> Mapping[str, Sequence[Message]]:
         f"{catalogue}/ImportProducts": [
             product_pb.ImportProductsRequest(
                 batch_id=stock.name, products=[product(f"{stock.name}-3")]
+            )
+        ],
+        f"{catalogue}/BatchImportProducts": [
+            product_pb.BatchImportProductsRequest(
+                batch_id=f"{stock.name}-one", products=[product(f"{stock.name}-4")]
             )
         ],
     }

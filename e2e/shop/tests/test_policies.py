@@ -37,6 +37,7 @@ STANDARD = {
     "grpc.health.v1.Health/Check",
     "grpc.health.v1.Health/List",
     "grpc.health.v1.Health/Watch",
+    "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 }
 

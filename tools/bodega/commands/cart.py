@@ -46,7 +46,7 @@ async def _create(session: Session, arguments: Arguments) -> Output:
     request = cart_pb2.CreateCartRequest(
         owner=arguments.owner,
         items=_items(arguments),
-        discount_optional=arguments.discount_optional,
+        allow_full_price=arguments.allow_full_price,
         request_id=arguments.request_id or str(uuid.uuid4()),
     )
     async with session.carts(*scopes(arguments)) as stub:
@@ -58,11 +58,11 @@ async def _create(session: Session, arguments: Arguments) -> Output:
 
 
 async def _add(session: Session, arguments: Arguments) -> Output:
-    request = cart_pb2.AddItemsRequest(
+    request = cart_pb2.BatchAddItemsRequest(
         owner=arguments.owner,
         batch_id=arguments.batch_id or str(uuid.uuid4()),
         items=_items(arguments),
-        discount_optional=arguments.discount_optional,
+        allow_full_price=arguments.allow_full_price,
     )
     async with session.carts(*scopes(arguments)) as stub:
         answer = await _add_items(stub, request)
@@ -71,13 +71,15 @@ async def _add(session: Session, arguments: Arguments) -> Output:
     return Output(to_data(answer), view, _exit(answer.rejected_items))
 
 
-async def _add_items(stub: Carts, request: cart_pb2.AddItemsRequest) -> cart_pb2.AddItemsResponse:
+async def _add_items(
+    stub: Carts, request: cart_pb2.BatchAddItemsRequest
+) -> cart_pb2.BatchAddItemsResponse:
     try:
-        return await stub.AddItems(iter([request]))
+        return await stub.BatchAddItems(request)
     except aio.AioRpcError as error:
         if error.code() not in _AGAIN:
             raise
-    return await stub.AddItems(iter([request]))
+    return await stub.BatchAddItems(request)
 
 
 async def _update(session: Session, arguments: Arguments) -> Output:
@@ -215,7 +217,7 @@ def _add_new_items(parser: Parser, number: str) -> None:
     add("--color", default="", metavar="TEXT", help="in which colour")
     add("--code", default="", metavar="CODE", help="with this discount")
     add(
-        "--discount-optional",
+        "--allow-full-price",
         action="store_true",
         default=False,
         help="at the full price where the discount is not to be had",

@@ -8,6 +8,7 @@ from typing import Protocol
 from runtime.auth.issuer import IssuerError
 from runtime.auth.secret_file import read_secret
 from runtime.errors import Unavailable
+from runtime.reason import Reason
 from tools.bodega.failure import AS_OPERATOR, LOG_IN, Exit, Failure
 from tools.bodega.login.login_file import AccessToken, Login, LoginFile
 from tools.bodega.login.oauth import OAuth, OAuthError
@@ -52,7 +53,7 @@ class ServerTokens:
             try:
                 self._token = await self._source.get(self._is_good)
             except IssuerError as error:
-                raise Unavailable(f"no token: {error}", reason="TOKEN_UNAVAILABLE") from error
+                raise Unavailable(f"no token: {error}", reason=Reason.TOKEN_UNAVAILABLE) from error
         return self._token
 
     def drop(self, token: str) -> bool:

@@ -57,7 +57,7 @@ async def test_a_discount_may_be_optional(customer: Terminal) -> None:
     said = await customer("cart", "add", "1", "--code", "NONE")
     assert said.code == Exit.REFUSED
     assert "Not added: 1:1: discount unknown" in said.out
-    said = await customer.fine("cart", "add", "1", "--code", "NONE", "--discount-optional")
+    said = await customer.fine("cart", "add", "1", "--code", "NONE", "--allow-full-price")
     assert "Without discount: 1:1: discount unknown" in said.out
 
 

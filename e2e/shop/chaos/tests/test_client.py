@@ -7,6 +7,7 @@ from grpc import aio
 from e2e.shop.chaos.client import Client
 from e2e.shop.chaos.dice import dice
 from runtime.errors import Unauthenticated, Unavailable
+from runtime.reason import Reason
 from runtime.status import to_status
 
 
@@ -29,7 +30,7 @@ def failure(code: grpc.StatusCode) -> aio.AioRpcError:
     return aio.AioRpcError(code, aio.Metadata(), aio.Metadata())
 
 
-def unauthenticated(reason: str) -> aio.AioRpcError:
+def unauthenticated(reason: Reason) -> aio.AioRpcError:
     status = to_status(Unauthenticated("the token was refused", reason=reason))
     trailers = aio.Metadata(("grpc-status-details-bin", status.SerializeToString()))
     code = grpc.StatusCode.UNAUTHENTICATED
@@ -40,21 +41,21 @@ async def test_a_call_is_made_again_until_it_is_answered() -> None:
     server = Server(
         failure(grpc.StatusCode.UNAVAILABLE),
         failure(grpc.StatusCode.DEADLINE_EXCEEDED),
-        Unavailable("no token", reason="AWAY"),
+        Unavailable("no token", reason=Reason.UPSTREAM_UNAVAILABLE),
     )
     assert await Client(dice(1, "a client")).insist(server.call) == "answer"
     assert server.calls == 4
 
 
-@pytest.mark.parametrize("reason", ["TOKEN_EXPIRED", "TOKEN_KEY_WITHDRAWN"])
-async def test_a_call_whose_token_is_over_is_made_again(reason: str) -> None:
+@pytest.mark.parametrize("reason", [Reason.TOKEN_EXPIRED, Reason.TOKEN_KEY_WITHDRAWN])
+async def test_a_call_whose_token_is_over_is_made_again(reason: Reason) -> None:
     server = Server(unauthenticated(reason))
     assert await Client(dice(1, "a client")).insist(server.call) == "answer"
     assert server.calls == 2
 
 
 async def test_a_call_whose_token_was_never_good_is_not_made_again() -> None:
-    server = Server(unauthenticated("TOKEN_INVALID"))
+    server = Server(unauthenticated(Reason.TOKEN_INVALID))
     with pytest.raises(aio.AioRpcError):
         await Client(dice(1, "a client")).insist(server.call)
     assert server.calls == 1
