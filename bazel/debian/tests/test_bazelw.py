@@ -43,7 +43,9 @@ def test_a_bazel_on_path_gets_the_cache_folder_and_the_arguments(
     cache = environment["BODEGA_CACHE"]
     expected = ["0022", f"--bazelrc={cache}/bazelrc", "test", "//product/..."]
     assert done.stdout.splitlines() == expected
-    assert Path(cache, "bazelrc").read_text().startswith(f'common "--disk_cache={cache}/disk"')
+    settings = Path(cache, "bazelrc").read_text()
+    assert settings.startswith(f'common "--disk_cache={cache}/disk"')
+    assert f'common "--repository_cache={cache}/bazel/cache/repos/v1"' in settings
 
 
 def test_the_umask_of_the_caller_reaches_no_action(environment: dict[str, str]) -> None:
