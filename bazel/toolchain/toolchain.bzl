@@ -8,24 +8,21 @@ outputs does: whatever runs one depends on it, so that a cache never mixes two t
 things are only built and run.
 """
 
-# name: (arguments that print the version, what that must contain)
+# name: (arguments that print the version, what stands before it, the major versions that are taken).
+# Tests are run with the first major version of each; no version at all is asked for where none matters.
 _TOOLS = {
-    "catatonit": (["--version"], "catatonit"),
-    "chromium": (["--version"], "Chromium "),
-    "conmon": (["--version"], "conmon version 2."),
-    "crun": (["--version"], "crun version 1."),
-    "curl": (["--version"], "curl "),
-    "h2load": (["--version"], "h2load nghttp2/1."),
-    "netavark": (["--version"], "netavark"),
-    "nix": (["--version"], "nix (Nix) 2."),
-    "node": (["--version"], "v24."),
-    "npm": (["--version"], "."),
-    "openssl": (["version"], "OpenSSL 3."),
-    "podman": (["--version"], "podman version 5."),
-    "postgres": (["--version"], "postgres (PostgreSQL) 18."),
-    "promtool": (["--version"], "promtool, version 3."),
-    "shellcheck": (["--version"], "version: 0."),
-    "skopeo": (["--version"], "skopeo version 1."),
+    "chromium": (["--version"], "Chromium ", []),
+    "curl": (["--version"], "curl ", []),
+    "h2load": (["--version"], "h2load nghttp2/", ["1"]),
+    "nix": (["--version"], "nix (Nix) ", ["2"]),
+    "node": (["--version"], "v", ["24"]),
+    "npm": (["--version"], "", []),
+    "openssl": (["version"], "OpenSSL ", ["3"]),
+    "podman": (["--version"], "podman version ", ["5", "6"]),
+    "postgres": (["--version"], "postgres (PostgreSQL) ", ["18"]),
+    "promtool": (["--version"], "promtool, version ", ["3"]),
+    "shellcheck": (["--version"], "version: ", ["0"]),
+    "skopeo": (["--version"], "skopeo version ", ["1"]),
 }
 
 # Where a supplier may call a tool by another name, the best name first: Debian packages Chromium's
@@ -41,6 +38,8 @@ _TOOLS_BZL = """\
 \"\"\"Where the tools are.\"\"\"
 
 TOOLS = {tools}
+
+DEBIAN_ROOT = {debian_root}
 """
 
 _BUILD = """\
@@ -92,24 +91,27 @@ def _which(rctx, name):
     found = [rctx.which(program) for program in _PROGRAMS.get(name, [name])]
     return ([path for path in found if path] or [None])[0]
 
-def _tool(rctx, name, arguments, wanted):
-    """Links one tool and returns (path or None, the version's first line)."""
+def _tool(rctx, name, arguments, prefix, majors):
+    """Links one tool and returns (path or None, what it says of its version)."""
     path = _which(rctx, name)
-    found = _version(rctx, path, arguments) if path else ""
-    if path and wanted in found:
+    printed = _version(rctx, path, arguments) if path else ""
+    found = ([line for line in printed.splitlines() if line.startswith(prefix)] or [printed.split("\n")[0]])[0]
+    major = found.removeprefix(prefix).partition(".")[0]
+    if path and found.startswith(prefix) and (major in majors or not majors):
         rctx.symlink(path, name)
-        return str(path), found.split("\n")[0]
+        return str(path), found
     reason = "%s is not on PATH" % name
     if path:
-        reason = "%s is not the right version (wanted '%s', found '%s')" % (path, wanted, found.split("\n")[0])
+        wanted = prefix + (" or ".join(majors) or "of any version")
+        reason = "%s is not the right version (wanted '%s', found '%s')" % (path, wanted, found)
     rctx.file(name, _MISSING.format(reason = reason.replace('"', "'")), executable = True)
     return None, reason
 
 def _resolve(rctx, tools, paths):
     """Links tools, adds their paths, and returns a line of identity for each."""
     lines = []
-    for name, (arguments, wanted) in tools.items():
-        path, found = _tool(rctx, name, arguments, wanted)
+    for name, (arguments, prefix, majors) in tools.items():
+        path, found = _tool(rctx, name, arguments, prefix, majors)
         paths[name] = path or str(rctx.path(name))
         lines.append("%s %s %s" % (name, path and rctx.path(path).realpath, found))
     return lines
@@ -131,7 +133,7 @@ def _toolchain_impl(rctx):
     root = rctx.path("/etc/bodega-toolchain")
     _write_identity(rctx, "identity", build, root)
     _write_identity(rctx, "test_identity", test, rctx.path("/etc/bodega-test-tools"))
-    rctx.file("tools.bzl", _TOOLS_BZL.format(tools = json.encode_indent(paths)))
+    rctx.file("tools.bzl", _TOOLS_BZL.format(debian_root = root.exists, tools = json.encode_indent(paths)))
     rctx.file("BUILD.bazel", _BUILD.format(python = python, tools = sorted(_TOOLS.keys())))
 
 toolchain = repository_rule(
