@@ -23,11 +23,21 @@
             src = pkgs.fetchurl { url = "${origin}/${release.file}"; inherit (release) sha256; };
           } "install -D -m 755 $src $out/bin/bazel";
           libraries = "${pkgs.stdenv.cc.cc.lib}/lib"; # libstdc++ for wheels
+          # In that root /etc/passwd and others of its kind are links below /.host-etc. An action and a
+          # test find these there, whatever the host has.
+          sandboxEtc = pkgs.runCommand "sandbox-etc" { } ''
+            mkdir $out && cd $out && touch resolv.conf
+            echo "127.0.0.1 localhost" >hosts
+            printf '%s\n' root:x:0:0::/:/bin/sh nobody:x:65534:65534::/:/bin/sh >passwd
+            printf '%s\n' root:x:0: nogroup:x:65534: >group
+            printf '%s\n' "passwd: files" "group: files" "hosts: files" >nsswitch.conf
+          '';
           bazelrc = pkgs.writeTextDir "etc/bazel.bazelrc" ''
             startup --server_javabase=${pkgs.jdk21_headless.home}
             build --action_env=LD_LIBRARY_PATH=${libraries}
             build --host_action_env=LD_LIBRARY_PATH=${libraries}
             build --sandbox_add_mount_pair=/nix
+            build --sandbox_add_mount_pair=${sandboxEtc}:/.host-etc
           '';
         in
         pkgs.buildFHSEnv {
@@ -35,7 +45,10 @@
           inherit version;
           targetPkgs = tools: with tools; [ bazelrc file gnupatch unzip which zip ];
           runScript = "${binary}/bin/bazel";
-          profile = "export LD_LIBRARY_PATH=${libraries}"; # for `bazel run`
+          profile = ''
+            export LD_LIBRARY_PATH=${libraries} # for `bazel run`
+            chmod 555 /etc # complete by now; no action may add to it
+          '';
           extraBwrapArgs = [ "--bind /proc /proc" ]; # or linux-sandbox cannot mount its own
           extraPreBwrapCmds = "trap '' INT"; # Ctrl-C is for what runs inside
           dieWithParent = false;
@@ -48,11 +61,9 @@
         {
           default = pkgs.mkShell {
             packages = [ (makeBazel pkgs release) ] ++ (with pkgs; [
-              python314 jdk21_headless git cacert curl nix nodejs_24 openssl
-              buf bazel-buildtools shellcheck postgresql_18 nghttp2
-              skopeo podman crun conmon netavark catatonit chromium prometheus.cli
+              python314 git nix
+              chromium curl nghttp2 nodejs_24 openssl podman postgresql_18 prometheus.cli shellcheck skopeo
             ]);
-            env.JAVA_HOME = pkgs.jdk21_headless.home;
           };
         }
       ) releases;

@@ -4,6 +4,7 @@ import hashlib
 import json
 import locale
 import os
+import pwd
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ class View(TypedDict):
     time_zone: str
     uid: int
     umask: str
+    user: str
 
 
 def lines(path: Path) -> list[str]:
@@ -61,6 +63,7 @@ def observe() -> View:
             for line in (proc / "self/status").read_text().splitlines()
             if line.startswith("Umask:")
         ),
+        user=next((user.pw_name for user in pwd.getpwall() if user.pw_uid == os.getuid()), ""),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bazel.tests.observe import View, observe
 
-ROOT = {"bin", "dev", "etc", "lib", "lib64", "nix", "proc", "tmp", "usr"}
+ROOT = {".host-etc", "bin", "dev", "etc", "lib", "lib64", "nix", "proc", "tmp", "usr"}
 WRITABLE_BY_BAZEL = {"execroot"}
 
 
@@ -81,8 +81,9 @@ def test_an_action_has_no_home_and_a_test_has_its_own() -> None:
     assert os.environ["HOME"] == os.environ["TEST_TMPDIR"]
 
 
-def test_nobody_is_root(view: View) -> None:
+def test_the_user_is_nobody_by_number_and_by_name(view: View) -> None:
     assert view["uid"] != 0
+    assert view["user"] == "nobody"
 
 
 def test_the_operating_system_cannot_be_written_to() -> None:
