@@ -23,6 +23,9 @@ lock_type = "file"
 runtime = "crun"
 """
 
+# Whose signatures an image must have: no one's. Not every system has a file that says so.
+POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
+
 HARDENED = (
     "--read-only",
     "--read-only-tmpfs=false",
@@ -48,11 +51,15 @@ class Podman:
     def __init__(self, program: str, folder: Path) -> None:
         configuration = folder / "containers.conf"
         configuration.write_text(CONFIGURATION)
+        policy = folder / ".config" / "containers" / "policy.json"
+        policy.parent.mkdir(parents=True)
+        policy.write_text(json.dumps(POLICY))
         self._command = [program]
         for flag, name in (("--root", "storage"), ("--runroot", "run"), ("--tmpdir", "tmp")):
             self._command += [flag, str(folder / name)]
         self._env = os.environ | {
             "CONTAINERS_CONF": str(configuration),
+            "HOME": str(folder),
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
             "STORAGE_DRIVER": "vfs",
         }
