@@ -49,7 +49,10 @@
             export LD_LIBRARY_PATH=${libraries} # for `bazel run`
             chmod 555 /etc # complete by now; no action may add to it
           '';
-          extraBwrapArgs = [ "--bind /proc /proc" ]; # or linux-sandbox cannot mount its own
+          extraBwrapArgs = [
+            "--remount-ro /nix" # where its user owns the store, actions could add to it
+            "--bind /proc /proc" # or linux-sandbox cannot mount its own
+          ];
           extraPreBwrapCmds = "trap '' INT"; # Ctrl-C is for what runs inside
           dieWithParent = false;
         };

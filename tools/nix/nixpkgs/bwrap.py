@@ -42,11 +42,29 @@ def bind(source: str, target: Path) -> None:
     mount(source, target, None, MS_BIND | MS_REC)
 
 
-def build(root: Path, options: Iterator[str]) -> None:
-    """Do what the options say, one after the other, in a new root that is empty yet."""
+def prepare(root: Path) -> None:
+    """Leave the caller's mounts to the caller, and make an empty root."""
     os.unshare(os.CLONE_NEWNS)
     mount("none", Path("/"), None, MS_REC | MS_PRIVATE)
     mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV)
+
+
+def attach(kind: str, target: Path) -> None:
+    """Mount an empty or a virtual file system."""
+    target.mkdir(parents=True, exist_ok=True)
+    mount(kind, target, kind, MS_NOSUID | MS_NODEV)
+
+
+def enter(root: Path) -> None:
+    """Make a root that of this process, and let go of the one before."""
+    os.chdir(root)
+    check(libc.pivot_root(b".", b"."), "pivot_root")
+    check(libc.umount2(b".", MNT_DETACH), "umount")
+
+
+def build(root: Path, options: Iterator[str]) -> None:
+    """Do what the options say, one after the other, in a new root, and enter it."""
+    prepare(root)
     folder = "/"
 
     def inside() -> Path:
@@ -59,12 +77,10 @@ def build(root: Path, options: Iterator[str]) -> None:
             case "--ro-bind":
                 bind(next(options), target := inside())
                 mount("none", target, None, MS_REMOUNT | MS_BIND | MS_RDONLY)
-            case "--proc":
-                (target := inside()).mkdir(parents=True, exist_ok=True)
-                mount("proc", target, "proc", MS_NOSUID | MS_NODEV)
-            case "--tmpfs":
-                (target := inside()).mkdir(parents=True, exist_ok=True)
-                mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV)
+            case "--remount-ro":
+                mount("none", inside(), None, MS_REMOUNT | MS_BIND | MS_RDONLY)
+            case "--proc" | "--tmpfs":
+                attach(option.removeprefix("--"), inside())
             case "--symlink":
                 source = next(options)
                 (target := inside()).parent.mkdir(parents=True, exist_ok=True)
@@ -77,9 +93,7 @@ def build(root: Path, options: Iterator[str]) -> None:
                 raise SystemExit(
                     f"bwrap.py: {option} is not among what buildFHSEnv was seen to use"
                 )
-    os.chdir(root)
-    check(libc.pivot_root(b".", b"."), "pivot_root")
-    check(libc.umount2(b".", MNT_DETACH), "umount")
+    enter(root)
     os.chdir(folder)
 
 

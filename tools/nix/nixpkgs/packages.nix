@@ -30,7 +30,10 @@ let
     nix = programs "nix" [ "nix-bin" ];
     nodejs_24 = programs "nodejs_24" [ "nodejs" "npm" ];
     openssl = programs "openssl" [ "openssl" ];
-    podman = programs "podman" [ "podman" ];
+    podman = run "podman" ./podman.sh {
+      helpers = programs "podman-helpers" [ "catatonit" "conmon" "crun" "netavark" ];
+      root = ./root.sh;
+    };
     postgresql_18 = programs "postgresql_18" [ "postgresql-18" "postgresql-client-18" ];
     prometheus.cli = programs "prometheus-cli" [ "promtool" ];
     python314 = programs "python314" [ "python3" "python3-minimal" "python3.14" "python3.14-minimal" ];

@@ -6,7 +6,7 @@ mkdir -p "$out/bin"
 for package in $debian; do
   while read -r program; do
     case $program in
-      /usr/bin/?* | /usr/sbin/?* | /usr/lib/postgresql/18/bin/?*) ;;
+      /usr/bin/?* | /usr/sbin/?* | /usr/lib/podman/?* | /usr/lib/postgresql/18/bin/?*) ;;
       *) continue ;;
     esac
     target=$(realpath "$program")

@@ -14,7 +14,12 @@ import pytest
 from tools.nix.tests.workspace import NIX_CONFIG, ROOT, Workspace
 
 SOURCES = (ROOT / "flake.nix").resolve().parent
-TESTS = ["//bazel:hermetic_test", "//bazel/image:image_test", "//discount:discount_test"]
+TESTS = [
+    "//bazel:hermetic_test",
+    "//bazel/image:image_test",
+    "//discount:discount_test",
+    "//e2e:images_test",
+]
 IMAGES = {label: Path(path) for label, path in json.loads(os.environ["IMAGES"]).items()}
 
 # Of the machine: Bazel's caches, and the mirror that packages of images are fetched from.
