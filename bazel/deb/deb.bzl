@@ -12,7 +12,7 @@ def parse_lock(text):
     """Returns what a lock says.
 
     Args:
-        text: the content of a lock, as bazel/deb/lock.py writes it.
+        text: the content of a lock, as bazel/debian/lock.sh writes it.
 
     Returns:
         A struct: `suite`, `snapshot`, and `packages`, a dictionary of lists of structs (`name`,

@@ -1,13 +1,10 @@
 """The lock of Debian packages: one package a line, for each architecture.
 
-Written by update_lock.py; read by deb.bzl as well, so the format is one that needs no parser.
+Written by bazel/debian/lock.sh; read by deb.bzl as well, so the format is one that needs no parser.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-_HEADER = "# Written by a program (bazel/deb/update_lock.py). Of each package:"
-_COLUMNS = "# architecture name version size sha256 path"
 
 
 @dataclass(frozen=True, order=True)
@@ -35,16 +32,6 @@ def names(listing: str) -> list[str]:
     """Return the names of a list of packages: one a line, # begins a comment."""
     lines = (line.partition("#")[0].strip() for line in listing.splitlines())
     return [line for line in lines if line]
-
-
-def format_lock(lock: Lock) -> str:
-    """Return the text of a lock."""
-    lines = [_HEADER, _COLUMNS, f"suite {lock.suite}", f"snapshot {lock.snapshot}"]
-    lines += [
-        f"{p.architecture} {p.name} {p.version} {p.size} {p.sha256} {p.path}"
-        for p in sorted(lock.packages)
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def parse_lock(text: str) -> Lock:

@@ -42,14 +42,22 @@ left_nothing() {
   ! grep -F "$scratch" /proc/self/mountinfo || complain "$1: left mounted"
 }
 
-# The lock of another architecture needs no emulation, and names all that this one's does.
-TMPDIR=$temporary "$recipes/lock.sh" "$recipes" 2>"$scratch/said" || complain "no lock: $(cat "$scratch/said")"
+# The lock of another architecture needs no emulation, and names all that this one's does. That of
+# images names what is listed for them, and nothing else.
+mkdir "$scratch/images"
+echo libsqlite3-0 >"$scratch/images/base_packages.txt"
+echo zlib1g >"$scratch/images/tool_packages.txt"
+TMPDIR=$temporary "$recipes/lock.sh" --images "$scratch/images" "$recipes" 2>"$scratch/said" ||
+  complain "no lock: $(cat "$scratch/said")"
 for architecture in amd64 arm64; do
   for package in "build libc6" "test file"; do
     grep -q "^$architecture ${package#* } " "$recipes/${package% *}.lock" ||
       complain "the lock has no ${package#* } for $architecture"
   done
 done
+listed=$(grep -v -e '^#' -e '^suite' -e '^snapshot' "$scratch/images/packages.lock" | cut -d' ' -f1,2 | paste -sd,)
+[ "$listed" = "amd64 libsqlite3-0,amd64 zlib1g,arm64 libsqlite3-0,arm64 zlib1g" ] ||
+  complain "the lock of images has: $listed"
 left_nothing "locking"
 
 # A host without user namespaces is found out before anything is downloaded, and what to set is said.

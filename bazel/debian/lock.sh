@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Writes which packages the Debian root is made of: lock.sh FOLDER [ARCHITECTURE…]
+# Writes which Debian packages are used: lock.sh [--images FOLDER] FOLDER [ARCHITECTURE…]
 #
 # apt resolves build_packages.txt and test_packages.txt against the mirror's lists, whose signature
 # it checks, with a state of its own: nothing is installed, and no architecture needs emulation.
-# FOLDER gets build.lock, and test.lock with what the tests take beside that. A line is:
-# architecture, name, version, size, SHA-256, path below any mirror.
+# FOLDER gets build.lock, and test.lock with what the tests take beside that: the Debian root. The
+# folder of images gets packages.lock, of what its lists name and of nothing that this depends on.
+# A line is: architecture, name, version, size, SHA-256, path below any mirror.
 set -euo pipefail
+export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=bazel/debian/host.sh
@@ -16,6 +18,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 suite=forky
 # apt counts itself among these, and serves the root from outside.
 essential='?and(?essential, ?not(?name(^apt$)))'
+images=
+[ "$1" != --images ] || { images=$(cd "$2" && pwd) && shift 2; }
 folder=$(cd "$1" && pwd)
 shift
 architectures=("$@")
@@ -54,9 +58,9 @@ read_mirror() {
     { cat "$log" >&2 && fail "the lists of $mirror cannot be read"; }
 }
 
-# resolve ARCHITECTURE NAME…: the lines of those packages and of all that they depend on.
-resolve() {
-  apt_get "$1" --yes --print-uris install "$essential" "${substitutes[@]}" "${@:2}" >"$scratch/uris" 2>"$scratch/log" ||
+# print_lines ARCHITECTURE ARGUMENT…: the lines of what apt would download.
+print_lines() {
+  apt_get "$1" --yes --print-uris "${@:2}" >"$scratch/uris" 2>"$scratch/log" ||
     { cat "$scratch/log" >&2 && fail "$mirror does not have these packages, for $1"; }
   awk -v architecture="$1" -v mirror="${mirror%/}/" '
     /^\047/ {
@@ -71,12 +75,17 @@ resolve() {
     }' "$scratch/uris" | sort
 }
 
+# resolve ARCHITECTURE NAME…: the lines of those packages and of all that they depend on.
+resolve() { print_lines "$1" install "$essential" "${substitutes[@]}" "${@:2}"; }
+
 printf 'deb [signed-by=%s] %s %s main\ndeb [trusted=yes] file:%s ./\n' \
   "$keyring" "$mirror" "$suite" "$scratch/substitutes" >"$scratch/sources.list"
 mapfile -t build < <(lines "$here/build_packages.txt")
 mapfile -t test < <(lines "$here/test_packages.txt")
+parts=(build test)
+[ -z "$images" ] || parts+=(images)
 for architecture in "${architectures[@]}"; do
-  say "resolving the packages of the Debian root for $architecture"
+  say "resolving the Debian packages for $architecture"
   read_mirror "$architecture"
   resolve "$architecture" "${build[@]}" >"$scratch/build"
   # What building takes stays as it is where the tests' packages are there too.
@@ -86,16 +95,21 @@ for architecture in "${architectures[@]}"; do
   comm -13 "$scratch/build" "$scratch/all" >>"$scratch/test.lines"
   [ -z "$(comm -23 "$scratch/build" "$scratch/all")" ] ||
     fail "the tests' packages change what building takes, for $architecture: $(comm -23 "$scratch/build" "$scratch/all")"
+  [ -z "$images" ] || {
+    mapfile -t listed < <(lines "$images/base_packages.txt" && lines "$images/tool_packages.txt")
+    print_lines "$architecture" download "${listed[@]}" >>"$scratch/images.lines"
+  }
   sed -n 's/^Date: //p' "$scratch/$architecture"/lists/*InRelease >>"$scratch/dates"
 done
 [ "$(sort -u "$scratch/dates" | wc -l)" = 1 ] || fail "the mirror changed while it was read; run this again"
 snapshot=$(date --utc --date="$(sort -u "$scratch/dates")" +%Y%m%dT%H%M%SZ)
-for part in build test; do
+for part in "${parts[@]}"; do
   {
-    echo "# Written by ./bazelw --update-root. Of each package:"
+    echo "# Written by ./bazelw --update-locks. Of each package:"
     echo "# architecture name version size sha256 path"
     printf 'suite %s\nsnapshot %s\n' "$suite" "$snapshot"
     cat "$scratch/$part.lines"
   } >"$scratch/$part.lock"
 done
 mv "$scratch/build.lock" "$scratch/test.lock" "$folder"
+[ -z "$images" ] || mv "$scratch/images.lock" "$images/packages.lock"

@@ -118,7 +118,7 @@ def base(wanted: list[str], lock: Lock, architecture: str, debs: dict[str, Path]
     parts = [Part(own("bodega-image-base"), {PurePosixPath(p): e for p, e in WRITTEN_HERE.items()})]
     for name in wanted:
         if name not in locked:
-            message = f"{name} is not in the lock: ./bazelw run //bazel/image:update_lock"
+            message = f"{name} is not in the lock: ./bazelw --update-locks"
             raise UnknownPackageError(message)
         parts.append(package_part(deb.read_deb(debs[name]), locked[name], lock.suite))
     return parts

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 FOLDER = Path("bazel/debian")
+IMAGES = Path("bazel/image/packages.lock")
 ARCHITECTURES = ("amd64", "arm64")
 
 
@@ -27,8 +28,8 @@ def listed(path: Path) -> list[str]:
     return [words[0] for words in lines if words]
 
 
-def settings(part: str) -> dict[str, str]:
-    lines = (FOLDER / f"{part}.lock").read_text().splitlines()
+def settings(lock: Path) -> dict[str, str]:
+    lines = lock.read_text().splitlines()
     words = [line.split() for line in lines if not line.startswith("#")]
     return dict(pair for pair in words if len(pair) == 2)
 
@@ -69,9 +70,10 @@ def test_no_package_is_locked_twice() -> None:
     assert not [package for package, n in times.items() if n > 1]
 
 
-def test_both_locks_are_of_one_state_of_the_mirror() -> None:
-    assert settings("build") == settings("test")
-    assert re.fullmatch(r"\d{8}T\d{6}Z", settings("build")["snapshot"])
+def test_all_locks_are_of_one_state_of_the_mirror() -> None:
+    found = settings(FOLDER / "build.lock")
+    assert found == settings(FOLDER / "test.lock") == settings(IMAGES)
+    assert re.fullmatch(r"\d{8}T\d{6}Z", found["snapshot"])
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
