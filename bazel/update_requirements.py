@@ -7,18 +7,16 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Run uv in the source tree, so that the index it uses is the machine's own."""
+    """Run uv in the source tree, so that the index it uses is the machine's own.
+
+    Its options are in pyproject.toml: Renovate runs the same command, which uv notes at the head of
+    the lock file, and accepts few options there.
+    """
     uv, requirements, lock, *flags = sys.argv[1:]
     command = [
         str(Path(uv).resolve()),
         "pip",
         "compile",
-        "--generate-hashes",
-        "--no-annotate",
-        "--no-header",
-        "--no-strip-extras",
-        "--only-binary=:all:",
-        f"--python-version={sys.version_info.major}.{sys.version_info.minor}",
         "--quiet",
         f"--output-file={lock}",
         *flags,
