@@ -107,8 +107,7 @@ def _sort(ctx):
     """Returns all that the binary needs at run time.
 
     Returns:
-        The files of our own as (path in the layer, file), and a dictionary of the wheels' versions
-        by name.
+        The files of our own as (path in the layer, file), and the names of the wheels, sorted.
     """
     binary = ctx.attr.binary
     workspace = ctx.workspace_name + "/"
@@ -119,15 +118,14 @@ def _sort(ctx):
         path = file.short_path
         if path.startswith("../"):
             if path.endswith(".dist-info/METADATA"):
-                name, version = path.split("/")[-2].removesuffix(".dist-info").split("-")
-                wheels[_wheel_name(name)] = version
+                wheels[_wheel_name(path.split("/")[-2].partition("-")[0])] = None
             elif "/site-packages/" not in path and not path.startswith(_TOOLCHAIN):
                 fail("%s is of no wheel: bazel/image.bzl knows no layer for it" % path)
         elif file != launcher and file.extension != "pyc":  # an image compiles what it keeps
             for root in roots:
                 path = path.removeprefix(root)
             ours.append((path, file))
-    return ours, wheels
+    return ours, sorted(wheels)
 
 def _python_layer(ctx, architecture, kind, folder, lines, inputs):
     layer = _declare_layer(ctx, architecture)
@@ -164,16 +162,12 @@ _application_layer = rule(
 )
 
 def _dependencies_layer_impl(ctx):
-    _, versions = _sort(ctx)
-    found = {}
-    for wheel in ctx.files.wheels:
-        name, version = wheel.basename.split("-")[:2]
-        found[(_wheel_name(name), version)] = wheel
-    wanted = sorted(versions.items())
-    missing = [pair for pair in wanted if pair not in found]
+    _, wanted = _sort(ctx)
+    found = {file.basename.removesuffix(".whl"): file for file in ctx.files.wheels}
+    missing = [name for name in wanted if name not in found]
     if missing:
         fail("%s: %s has no wheel of %s" % (ctx.label, ctx.attr.wheels.label, missing))
-    wheels = [found[pair] for pair in wanted]
+    wheels = [found[name] for name in wanted]
     return _python_layer(
         ctx,
         ctx.attr.architecture,

@@ -4,8 +4,8 @@
 @pip_wheels     has the wheels: all are fetched at once, by the toolchain's own pip
 @pip_NAME       is one of them, unpacked: :pkg, to import, and :dist_info
 
-BODEGA_WHEELS is a folder that keeps the wheels for other clones of this repository, and for
-machines without a network; `bazelw` sets it.
+BODEGA_WHEELS is a folder that keeps the wheels, those of images too, for other clones of this
+repository, and for machines without a network; `bazelw` sets it.
 """
 
 _WHEELS = Label("//bazel:wheels.py")
@@ -136,6 +136,21 @@ def _hub_impl(rctx):
     rctx.file("requirements.bzl", _REQUIREMENTS.format(extras = json.encode_indent(packages)))
     rctx.file("BUILD.bazel", "")
 
+def fetch_wheels(rctx, python, lock, *platform):
+    """Makes NAME.whl for each requirement of a lock file, in the folder of a repository.
+
+    Args:
+        rctx: the repository rule's.
+        python: the path of a virtual environment's interpreter, with pip.
+        lock: the path of the lock file.
+        *platform: the machine and the minor version of the C library that the wheels must suit,
+            for example "aarch64", 43; where this is left out, those of the interpreter.
+    """
+    store = rctx.os.environ.get("BODEGA_WHEELS") or rctx.path("store")
+    arguments = [python, rctx.path(_WHEELS), "fetch", lock, store, "."]
+    rctx.report_progress("Fetching the wheels of %s" % lock.basename)
+    _run(rctx, arguments + [str(each) for each in platform], PYTHONPATH = _vendored(python))
+
 _hub = repository_rule(
     implementation = _hub_impl,
     attrs = {"lock": attr.label(mandatory = True)},
@@ -143,12 +158,8 @@ _hub = repository_rule(
 )
 
 def _wheels_impl(rctx):
-    script = rctx.path(_WHEELS)
     _run(rctx, [rctx.path(rctx.attr._python).realpath, "-m", "venv", "venv"])
-    python = rctx.path("venv/bin/python3")
-    store = rctx.os.environ.get("BODEGA_WHEELS") or rctx.path("store")
-    rctx.report_progress("Fetching the wheels of %s" % rctx.attr.lock.name)
-    _run(rctx, [python, script, "fetch", rctx.path(rctx.attr.lock), store, "."], PYTHONPATH = _vendored(python))
+    fetch_wheels(rctx, rctx.path("venv/bin/python3"), rctx.path(rctx.attr.lock))
     rctx.file("BUILD.bazel", "")
 
 _wheels = repository_rule(

@@ -4,19 +4,15 @@ The interpreter, the C library and the architecture that they must suit are the 
 machine builds it.
 """
 
-# The newest C library whose wheels the one of packages.lock (2.43) runs, and the oldest that there are
-# wheels for.
-_GLIBC = range(17, 44)
+load("//bazel:pip.bzl", "fetch_wheels")
+
+# The C library of packages.lock, as 2.N.
+_GLIBC = 43
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 # Of tools and tests alone, and large.
 _LEFT_OUT = ["buf-bin", "mypy", "playwright", "ruff", "uv"]
-
-def _execute(rctx, *arguments):
-    result = rctx.execute(arguments, timeout = 1200)
-    if result.return_code:
-        fail("%s\n%s%s" % (" ".join([str(a) for a in arguments]), result.stdout, result.stderr))
 
 def _requirements(lock):
     """Returns the lock without what images never need."""
@@ -30,30 +26,18 @@ def _requirements(lock):
     return "\n".join(entries) + "\n"
 
 def _wheels_impl(rctx):
-    machine = _MACHINES[rctx.attr.architecture]
     rctx.file("requirements.txt", _requirements(rctx.read(rctx.attr.lock)))
-    _execute(rctx, rctx.path(rctx.attr._python).realpath, "-m", "venv", "venv")
-    platforms = ["linux_" + machine, "manylinux2014_" + machine]
-    platforms += ["manylinux_2_%d_%s" % (minor, machine) for minor in _GLIBC]
-    _execute(
+    fetch_wheels(
         rctx,
-        "venv/bin/pip",
-        "download",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--require-hashes",
-        "--implementation=cp",
-        "--python-version=3.14",
-        "--dest=wheels",
-        "--requirement=requirements.txt",
-        *["--platform=" + platform for platform in platforms]
+        rctx.path(rctx.attr._python),
+        rctx.path("requirements.txt"),
+        _MACHINES[rctx.attr.architecture],
+        _GLIBC,
     )
-    rctx.delete("venv")
     rctx.file("BUILD.bazel", """\
 filegroup(
     name = "wheels",
-    srcs = glob(["wheels/*.whl"]),
+    srcs = glob(["*.whl"]),
     visibility = ["//visibility:public"],
 )
 """)
@@ -63,7 +47,7 @@ wheels = repository_rule(
     attrs = {
         "architecture": attr.string(mandatory = True, values = _MACHINES.keys()),
         "lock": attr.label(allow_single_file = True, mandatory = True),
-        "_python": attr.label(default = "@toolchain//:venv/bin/python3"),
+        "_python": attr.label(default = "@pip_wheels//:venv/bin/python3"),
     },
-    doc = "Downloads wheels with the toolchain's own pip.",
+    doc = "Wheels as NAME.whl, from the store of all wheels (bazel/pip.bzl).",
 )

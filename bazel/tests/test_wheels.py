@@ -23,9 +23,11 @@ Requires-Dist: {name}[more]
 """
 
 
-def make_wheel(folder: Path, name: str, text: str = "VALUE = 1\n") -> Path:
+def make_wheel(
+    folder: Path, name: str, text: str = "VALUE = 1\n", tag: str = "py3-none-any"
+) -> Path:
     folder.mkdir(exist_ok=True)
-    wheel = folder / f"{name}-1.0-py3-none-any.whl"
+    wheel = folder / f"{name}-1.0-{tag}.whl"
     info = f"{name}-1.0.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(f"{name}/__init__.py", text)
@@ -119,6 +121,59 @@ def test_fetch_of_a_wheel_with_a_hash_that_is_not_locked_fails(
     assert done.returncode != 0
     assert "DO NOT MATCH THE HASHES" in done.stderr
     assert list((tmp_path / "store").iterdir()) == []
+
+
+TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
+PLATFORMS = ("manylinux_2_17", "manylinux_2_28", "manylinux_2_44")
+
+
+@pytest.fixture
+def wheels_of_machines(tmp_path: Path) -> dict[str, str]:
+    """An index with wheels of one package for each machine and C library: digests by platform."""
+    names = [f"{each}_{machine}" for each in PLATFORMS for machine in ("aarch64", "x86_64")]
+    return {
+        name: digest(make_wheel(tmp_path / "index", "one", f"'{name}'\n", f"{TAG}-{TAG}-{name}"))
+        for name in names
+    }
+
+
+@pytest.mark.parametrize(
+    ("machine", "glibc", "expected"),
+    [
+        ("aarch64", "43", "manylinux_2_28_aarch64"),
+        ("x86_64", "43", "manylinux_2_28_x86_64"),
+        ("x86_64", "27", "manylinux_2_17_x86_64"),
+    ],
+)
+def test_fetch_for_a_machine_takes_the_wheel_for_its_newest_c_library(
+    python: Path,
+    tmp_path: Path,
+    wheels_of_machines: dict[str, str],
+    machine: str,
+    glibc: str,
+    expected: str,
+) -> None:
+    hashes = " \\\n    ".join(f"--hash=sha256:{each}" for each in wheels_of_machines.values())
+    locked = tmp_path / "lock.txt"
+    locked.write_text(f"one==1.0 \\\n    {hashes}\n")
+    arguments = ("fetch", locked, tmp_path / "store", tmp_path / "wheels", machine, glibc)
+    for index in (tmp_path / "index", tmp_path / "none"):  # from the index, then from the store
+        done = run(python, *arguments, index=index)
+        assert done.returncode == 0, done.stderr
+        wheel = tmp_path / "wheels" / "one.whl"
+        assert digest(wheel) == wheels_of_machines[expected]
+        wheel.unlink()
+
+
+def test_fetch_for_a_machine_that_no_wheel_suits_fails_and_names_it(
+    python: Path, tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path / "index", "one", tag=f"{TAG}-{TAG}-manylinux_2_28_x86_64")
+    locked = lock(tmp_path, one=digest(wheel))
+    arguments = ("fetch", locked, tmp_path / "store", tmp_path / "wheels", "aarch64", "43")
+    done = run(python, *arguments, index=tmp_path / "index")
+    assert done.returncode != 0
+    assert "No matching distribution found for one==1.0" in done.stderr
 
 
 @pytest.mark.parametrize(
