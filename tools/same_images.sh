@@ -22,7 +22,7 @@ chmod +x "$scratch/bazel"
 
 # with_path COMMAND…: runs bazelw with the toolchain on PATH.
 with_path() {
-  quietly ./bazelw run //tools:hide -- /etc/bodega-toolchain /usr/share/bodega/dpkg -- \
+  quietly ./bazelw run //tools:hide -- /etc/bodega-toolchain -- \
     env --chdir="$PWD" BODEGA_TOOLCHAIN=path PATH="$scratch:/usr/bin:/usr/sbin" ./bazelw "$@"
 }
 cleanup() {

@@ -99,6 +99,7 @@ left_nothing "killed"
 begin env TMPDIR="$temporary" "$recipes/make_root.sh" "$root" build
 await "waiting for process"
 flock --unlock "$lock"
+await "removing what a set-up that was killed has left"
 wait "$running" || complain "no root after one that was killed: $(cat <&"$progress")"
 [ -s "$root/etc/bodega-toolchain" ] && [ -d "$root/usr/lib64" ] || complain "the root is not whole"
 [ ! -e "$scratch/a cache/debian.tmp" ] || complain "made: left in the cache folder: debian.tmp"
@@ -172,7 +173,7 @@ make taken build BODEGA_UNLOCKED=1 BODEGA_DEBIAN_MIRROR="file:$mirror" BODEGA_DE
 said "hostname $version+newer" "unlocked"
 root=$scratch/taken/$(root_name "$recipes" build)
 [ ! -e "$root" ] || complain "unlocked: taken for what is locked"
-grep -q "^Version: $version+newer$" "$root-unlocked/usr/share/bodega/dpkg/status" || complain "unlocked: not the newer"
+grep -q "^Version: $version+newer$" "$root-unlocked/var/lib/dpkg/status" || complain "unlocked: not the newer"
 ! cmp -s "$scratch/moved/${root##*/}/etc/bodega-toolchain" "$root-unlocked/etc/bodega-toolchain" ||
   complain "unlocked: the identity of what is locked"
 left_nothing "unlocked"

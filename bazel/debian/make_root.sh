@@ -48,6 +48,7 @@ clean() { # also where mmdebstrap ended with its mounts still there
 }
 trap clean EXIT
 trap 'exit 130' INT TERM
+[ ! -e "$work" ] || say "removing what a set-up that was killed has left"
 rm -rf "$work"
 mkdir -p "$work" "$debs"
 # The work by a name that has no spaces, for a list of sources can have none. This is seen from within
@@ -134,7 +135,7 @@ stop() {
   say "the mirror does not have these packages as they are locked:"
   missing | awk '{ print "bazelw:   " $2 " " $3 }' >&2
   say "Either set BODEGA_DEBIAN_SNAPSHOT to an archive of dated copies of Debian (…/archive/debian), or take" \
-    "what the mirror has: BODEGA_UNLOCKED=1, for this machine; ./bazelw --update-root, for everybody"
+    "what the mirror has: BODEGA_UNLOCKED=1, for this machine; ./bazelw --update-locks, for everybody"
   fail "the mirror: $mirror; what it answered: $(grep -m1 -E '^(E|Err)' "$log" || tail -1 "$log")"
 }
 
@@ -144,12 +145,11 @@ host_authorities='set -eu
   [ ! -r "$SSL_BUNDLE" ] || awk -v to="$1/usr/local/share/ca-certificates/host" \
     "/BEGIN CERTIFICATE/ { n++ } n { print > (to \"/\" n \".crt\") }" "$SSL_BUNDLE"'
 
-# An action sees /usr, and not /var: the records of packages, and what stands for the host's own files.
-# arm64 has no /lib64, and both suppliers and .bazelrc name it. Debian's own bazelrc goes: bazelw reads
-# none but the project's, and Bazel would warn of that at every call.
-records='set -eu
-  mkdir -p "$1/usr/lib64" "$1/usr/share/bodega/dpkg"
-  cp "$1/var/lib/dpkg/status" "$1"/var/lib/dpkg/info/*.list "$1/usr/share/bodega/dpkg"
+# What actions see in place of the host's own files. arm64 has no /lib64, and both suppliers and
+# .bazelrc name it. Debian's own bazelrc goes: bazelw reads none but the project's, and Bazel would
+# warn of that at every call.
+adaptations='set -eu
+  mkdir -p "$1/usr/lib64" "$1/usr/share/bodega"
   echo "127.0.0.1 localhost" > "$1/usr/share/bodega/hosts"
   : > "$1/usr/share/bodega/resolv.conf"
   rm -f "$1/etc/bazel/bazelrc"'
@@ -181,7 +181,7 @@ install() {
     --hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount \
     --essential-hook="$host_authorities" \
     --essential-hook='echo "bazelw: the essential packages are installed, $(($(date +%s) - STARTED)) s" >&9' \
-    --customize-hook="$records" \
+    --customize-hook="$adaptations" \
     --skip=output/dev \
     '' /boot/root "deb [trusted=yes] file:$repository ./" 9>&2 >>"$log" 2>&1 ||
     { tail -n 30 "$log" >&2 && fail "the Debian root could not be made; see the lines above"; }
