@@ -16,13 +16,13 @@ from identity.web.parts import WebParts
 from runtime.database_settings import open_migrated
 from runtime.health import Health
 from runtime.main import run
+from runtime.monitoring import Monitoring, monitoring
 from runtime.settings import load
-from runtime.telemetry import telemetry
 
 
 async def serve(settings: IdentitySettings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    async with telemetry(settings, "identity") as told, Outgoing() as http:
+    async with monitoring(settings, Monitoring()) as told, Outgoing() as http:
         listener = Listener(settings.listen)
         database = await open_migrated(settings, "identity.migrations")
         try:
