@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cart.tests.examples import Stub
 
 pytest_plugins = [
-    "cart.tests.neighbours",
     "runtime.testing.databases",
     "runtime.testing.rpc",
     "runtime.testing.tokens",

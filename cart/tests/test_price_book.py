@@ -38,6 +38,8 @@ from runtime.settings import ServerSettings
 from runtime.testing.issuer import AUDIENCE, LoopbackIssuer
 from runtime.testing.waiting import eventually
 
+pytest_plugins = ["cart.tests.neighbours"]
+
 OUTCOMES = ("miss", "joined", "hit")
 NOON = 1_800_000_000 * SECOND
 

@@ -17,6 +17,8 @@ from runtime.testing.issuer import LoopbackIssuer
 from runtime.testing.modules import DEAR, modules_of
 from runtime.testing.server_process import ANY_PORT, ended
 
+pytest_plugins = ["cart.tests.neighbours"]
+
 
 async def test_it_asks_the_others_keeps_its_data_and_ends_on_sigterm(
     flags: tuple[str, ...], products: Products, tmp_path: Path, issuer: LoopbackIssuer

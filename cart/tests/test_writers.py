@@ -24,6 +24,8 @@ from runtime.testing.server_process import untroubled
 if TYPE_CHECKING:
     from cart.tests.examples import Stub
 
+pytest_plugins = ["cart.tests.neighbours"]
+
 WRITERS = 50
 COLORS = ("", "red", "green", "blue")
 PRICES = (250, 998, 4_000)

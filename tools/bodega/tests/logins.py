@@ -7,7 +7,7 @@ from tools.bodega.commands.login import CLIENT_ID, SCOPE
 from tools.bodega.login.login_file import AccessToken, Login, LoginFile
 from tools.bodega.login.oauth import OAuth
 from tools.bodega.session import CART
-from tools.bodega.tests.shop import Identity
+from tools.bodega.tests.identity_server import Identity
 
 
 async def log_in(identity: Identity, state: Path, profile: str = "default") -> Login:

@@ -1,8 +1,10 @@
 import pytest
 
 from tools.bodega.failure import Exit
-from tools.bodega.tests.shop import Identity
+from tools.bodega.tests.identity_server import Identity
 from tools.bodega.tests.terminal import Terminal
+
+pytest_plugins = ["tools.bodega.tests.shop_fixtures"]
 
 
 async def test_a_cart_is_a_table_with_sums(customer: Terminal, identity: Identity) -> None:

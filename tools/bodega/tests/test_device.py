@@ -13,8 +13,8 @@ from tools.bodega.failure import Failure
 from tools.bodega.login.device import wait_for_user
 from tools.bodega.login.oauth import DeviceCode, OAuth
 from tools.bodega.session import CART
-from tools.bodega.tests import shop
-from tools.bodega.tests.shop import Identity
+from tools.bodega.tests import identity_server
+from tools.bodega.tests.identity_server import Identity
 
 
 class HandClock:
@@ -49,7 +49,7 @@ def clock() -> HandClock:
 async def issuer(tmp_path: Path, clock: HandClock) -> AsyncIterator[Identity]:
     folder = tmp_path / "hand"
     folder.mkdir(mode=0o700)
-    async with shop.identity(folder, clock=clock) as served:
+    async with identity_server.identity(folder, clock=clock) as served:
         yield served
 
 

@@ -3,6 +3,8 @@ import pytest
 from tools.bodega.failure import Exit
 from tools.bodega.tests.terminal import Terminal
 
+pytest_plugins = ["tools.bodega.tests.shop_fixtures"]
+
 
 @pytest.fixture
 def merchant(operator: Terminal, discount: str) -> Terminal:

@@ -10,8 +10,8 @@ from tools.bodega.login.login_file import LoginFile
 from tools.bodega.login.oauth import OAuth, OAuthError
 from tools.bodega.session import CART
 from tools.bodega.tests.browser import Browser
+from tools.bodega.tests.identity_server import Identity
 from tools.bodega.tests.logins import log_in
-from tools.bodega.tests.shop import Identity
 from tools.bodega.tests.terminal import Terminal, ended
 
 

@@ -6,6 +6,8 @@ import pytest
 from tools.bodega.failure import Exit
 from tools.bodega.tests.terminal import Terminal
 
+pytest_plugins = ["tools.bodega.tests.shop_fixtures"]
+
 CHAIR = ("--sku", "chair", "--name", "Chair", "--price", "12.50EUR")
 
 

@@ -8,6 +8,8 @@ import pytest
 from tools.bodega.failure import Exit
 from tools.bodega.tests.terminal import Terminal, ended
 
+pytest_plugins = ["tools.bodega.tests.shop_fixtures"]
+
 
 async def test_ctrl_c_ends_without_a_traceback(operator: Terminal) -> None:
     await operator.fine("products", "create", "--sku", "a", "--name", "N", "--price", "1EUR")

@@ -13,8 +13,8 @@ from tools.bodega.login.login_file import LoginFile
 from tools.bodega.login.oauth import OAuth
 from tools.bodega.login.server_tokens import ServerTokens, UserTokens
 from tools.bodega.session import CART, PRODUCT
+from tools.bodega.tests.identity_server import Identity
 from tools.bodega.tests.logins import log_in
-from tools.bodega.tests.shop import Identity
 from tools.bodega.tests.terminal import Terminal, ended
 
 

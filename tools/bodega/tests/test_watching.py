@@ -16,11 +16,13 @@ from structlog.testing import capture_logs
 
 from runtime.testing.waiting import PATIENCE_SECONDS, eventually
 from tools.bodega.screen import Screen
-from tools.bodega.tests import shop
+from tools.bodega.tests import identity_server, shop
+from tools.bodega.tests.identity_server import Identity
 from tools.bodega.tests.logins import log_in
-from tools.bodega.tests.shop import Identity
 from tools.bodega.tests.terminal import Terminal, ended
 from tools.bodega.watching import follow
+
+pytest_plugins = ["tools.bodega.tests.shop_fixtures"]
 
 
 async def test_a_watch_survives_the_server(
@@ -55,7 +57,7 @@ async def test_a_watch_of_three_token_lifetimes_shows_each_change_once_and_nothi
         "refresh_grace": "0s",
     }
     async with AsyncExitStack() as stack:
-        identity = await stack.enter_async_context(shop.identity(folder, **short))
+        identity = await stack.enter_async_context(identity_server.identity(folder, **short))
         product = await stack.enter_async_context(shop.product(tmp_path, identity.url))
         discount = await stack.enter_async_context(shop.discount(tmp_path, identity.url))
         leeway = timedelta(seconds=1)
