@@ -2,6 +2,7 @@
 
 load("@toolchain//:tools.bzl", "TOOLS")
 load("//bazel:command_test.bzl", "command_test")
+load("//bazel:mypy.bzl", "types")
 
 _RUFF = "@pip_ruff//:bin/ruff"
 _BUILDIFIER = "@npm_buildifier//:buildifier"
@@ -24,7 +25,8 @@ def lint(name = "lint", shell = []):
 
     Python goes through ruff (rules and format), build files through buildifier, shell scripts
     through shellcheck; none of any kind may hold a private key or a token. Types are checked over
-    the whole repository, by //:mypy.
+    the whole repository, by //:mypy, out of the target `types` that this declares: so this call is the
+    last of a build file.
 
     Args:
         name: the test's name.
@@ -54,6 +56,10 @@ def lint(name = "lint", shell = []):
         # Once each: what is run may be one of the package's own files.
         data = {label: None for label in data}.keys(),
         tags = ["lint"],
+    )
+    types(
+        name = "types",
+        files = python,
     )
 
 def _files():

@@ -98,6 +98,10 @@ def requirement(name):
         fail("%s is not in requirements_lock.txt" % name)
     return Label("@pip_%s//:pkg" % name)
 
+def all_requirements():
+    \"\"\"Returns the libraries of all packages.\"\"\"
+    return [requirement(name) for name in _EXTRAS]
+
 # buildifier: disable=unnamed-macro
 def install_deps():
     \"\"\"Declares the repository of each package.\"\"\"

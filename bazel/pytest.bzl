@@ -47,7 +47,6 @@ def pytest_test(
             always there.
         **kwargs: handed to py_test.
     """
-    kwargs.setdefault("visibility", ["//:__pkg__"])  # for //:mypy
     tests = [src for src in srcs if src.rpartition("/")[2].startswith("test_")]
     tools = {variable: _TOOL_ENV[variable] for variable in ["POSTGRES_BIN"] + toolchain_env}
     deps = deps + [

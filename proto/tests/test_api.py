@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from google.api import annotations_pb2, field_behavior_pb2, http_pb2
@@ -22,6 +22,10 @@ from bodega.discount.v1 import discount_pb2
 from bodega.errors.v1 import reason_pb2
 from bodega.product.v1 import product_pb2
 from runtime.reason import Reason
+
+# Extensions, which the stubs of their package call plain descriptors of fields.
+HTTP: Any = annotations_pb2.http
+FIELD_BEHAVIOR: Any = field_behavior_pb2.field_behavior
 
 SERVICES: list[ServiceDescriptor] = [
     service
@@ -51,9 +55,9 @@ class Binding(NamedTuple):
 
 def rules(rpc: MethodDescriptor) -> list[http_pb2.HttpRule]:
     options = rpc.GetOptions()
-    if not options.HasExtension(annotations_pb2.http):
+    if not options.HasExtension(HTTP):
         return []
-    rule = options.Extensions[annotations_pb2.http]
+    rule: http_pb2.HttpRule = options.Extensions[HTTP]
     return [rule, *rule.additional_bindings]
 
 
@@ -146,7 +150,7 @@ def test_two_paths_collide_where_one_request_matches_both(
 
 @pytest.mark.parametrize("sent", SENT_FIELDS, ids=lambda each: each.full_name)
 def test_a_field_of_a_request_says_whether_it_must_be_set(sent: FieldDescriptor) -> None:
-    behaviors = tuple(sent.GetOptions().Extensions[field_behavior_pb2.field_behavior])
+    behaviors = tuple(sent.GetOptions().Extensions[FIELD_BEHAVIOR])
     assert behaviors in BEHAVIORS
 
 
