@@ -145,11 +145,13 @@ host_authorities='set -eu
   [ ! -r "$SSL_BUNDLE" ] || awk -v to="$1/usr/local/share/ca-certificates/host" \
     "/BEGIN CERTIFICATE/ { n++ } n { print > (to \"/\" n \".crt\") }" "$SSL_BUNDLE"'
 
-# What actions see in place of the host's own files. arm64 has no /lib64, and both suppliers and
+# An action sees /usr, and not /var: the lists of the packages' files, of which the stand-in for nixpkgs
+# is made, and what stands for the host's own files. arm64 has no /lib64, and both suppliers and
 # .bazelrc name it. Debian's own bazelrc goes: bazelw reads none but the project's, and Bazel would
 # warn of that at every call.
 adaptations='set -eu
-  mkdir -p "$1/usr/lib64" "$1/usr/share/bodega"
+  mkdir -p "$1/usr/lib64" "$1/usr/share/bodega/dpkg"
+  cp "$1"/var/lib/dpkg/info/*.list "$1/usr/share/bodega/dpkg"
   echo "127.0.0.1 localhost" > "$1/usr/share/bodega/hosts"
   : > "$1/usr/share/bodega/resolv.conf"
   rm -f "$1/etc/bazel/bazelrc"'
