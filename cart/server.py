@@ -3,14 +3,14 @@
 import asyncio
 
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
-from cart.changes import CartHub
-from cart.gauges import gauge_for_ever
-from cart.live import Live
-from cart.prices import price_book
+from cart.pricing.price_book import connect_price_book
 from cart.service import Carts
 from cart.servicer import CartServicer, encode
+from cart.sessions import Live
 from cart.settings import CartSettings
-from cart.store import Store
+from cart.store.change_notifier import CartHub
+from cart.store.gauges import gauge_for_ever
+from cart.store.store import Store
 from runtime.auth.bearer import BearerGuard
 from runtime.chain import default_chain
 from runtime.clock import now_micros
@@ -30,7 +30,7 @@ async def serve(settings: CartSettings) -> None:
     async with (
         telemetry(settings, "cart") as told,
         BearerGuard.of(settings) as guard,
-        price_book(settings, told.traces) as book,
+        connect_price_book(settings, told.traces) as book,
     ):
         database = await open_migrated(settings, "cart.migrations")
         try:

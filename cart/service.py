@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol
 
-from cart.adding import Adding, Prepared, checked_batch, digest_of
-from cart.changes import CartHub
+from cart.add_stream import Adding, Prepared, checked_batch, digest_of
+from cart.authorization import StreamOwner
+from cart.encoded_cart_cache import CartMessages
 from cart.errors import cart_not_found
 from cart.etags import guard_of
-from cart.messages import CartMessages
 from cart.metrics import count_items
 from cart.model import (
     Added,
@@ -25,9 +25,9 @@ from cart.model import (
     Stamp,
     Summary,
 )
-from cart.owners import StreamOwner
-from cart.quotes import Quoter
-from cart.quoting import price
+from cart.pricing.quote import price
+from cart.pricing.types import Quoter
+from cart.store.change_notifier import CartHub
 from cart.validation import (
     MAX_BATCH_ITEMS,
     MAX_CREATE_ITEMS,

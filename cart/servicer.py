@@ -8,8 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import money_pb2
 
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
+from cart.authorization import owner_of
+from cart.converters import notice, opened, operations, outcome_to_proto, proposals
 from cart.etags import etag_of
-from cart.live import Live, State
 from cart.model import (
     AddSummary,
     Cart,
@@ -20,10 +21,9 @@ from cart.model import (
     Summary,
     Totals,
 )
-from cart.owners import owner_of
-from cart.pricing import totals_of
+from cart.pricing.money import totals_of
 from cart.service import Carts
-from cart.session_messages import notice, opened, operations, outcome_to_proto, proposals
+from cart.sessions import Live, State
 from runtime.auth.caller import caller
 from runtime.call import Context
 from runtime.clock import Micros

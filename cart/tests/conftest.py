@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
-from cart.changes import CartHub
-from cart.live import Live
 from cart.service import Carts
 from cart.servicer import CartServicer, encode
-from cart.store import Store
+from cart.sessions import Live
+from cart.store.change_notifier import CartHub
+from cart.store.store import Store
 from cart.tests.examples import Shop
 from runtime.auth.bearer import BearerGuard
 from runtime.chain import default_chain

@@ -9,7 +9,7 @@ from grpc import aio
 
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
 from cart.model import BatchResult, Draft, Priced, Proposal
-from cart.quotes import (
+from cart.pricing.types import (
     Benefit,
     CodeQuote,
     CodeState,

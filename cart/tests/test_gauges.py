@@ -3,8 +3,8 @@ import asyncio
 import pytest
 from prometheus_client import REGISTRY
 
-from cart.gauges import gauge_for_ever
-from cart.store import Store
+from cart.store.gauges import gauge_for_ever
+from cart.store.store import Store
 from cart.tests.examples import draft, priced
 
 NOW = 1_700_000_000_000_000

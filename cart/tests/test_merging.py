@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cart.merging import Merged, merge
 from cart.model import Draft, ItemIssue, Line, LineKey
-from cart.pricing import totals_of
+from cart.pricing.money import totals_of
+from cart.store.merging import Merged, merge
 from cart.tests.examples import CUP, POT, TEA, draft
 from cart.validation import MAX_LINES, MAX_QUANTITY
 

@@ -15,10 +15,11 @@ from structlog.testing import capture_logs
 
 from bodega.discount.v1 import discount_pb2_grpc
 from bodega.product.v1 import product_pb2, product_pb2_grpc
-from cart.discount_codes import DiscountCodes
-from cart.price_book import PriceBook
-from cart.product_prices import ProductPrices
-from cart.quotes import CodeQuote, CodeState, FixedAmounts, Percentage, ProductQuote
+from cart.pricing.discount_client import DiscountCodes
+from cart.pricing.price_book import PriceBook
+from cart.pricing.product_client import ProductPrices
+from cart.pricing.types import CodeQuote, CodeState, FixedAmounts, Percentage, ProductQuote
+from cart.pricing.upstream import TIMEOUT_SECONDS
 from cart.tests.upstreams import (
     DISCOUNT,
     PRODUCT,
@@ -26,7 +27,6 @@ from cart.tests.upstreams import (
     Products,
     Running,
 )
-from cart.upstream import TIMEOUT_SECONDS
 from runtime.auth.issuer import Issuer
 from runtime.auth.token_source import Client, TokenSource
 from runtime.client import connect
@@ -61,8 +61,8 @@ class Time:
 def deadline(monkeypatch: pytest.MonkeyPatch) -> float:
     """For the calls of the book, in seconds: a machine that stalls for a moment ends none."""
     seconds = 60.0
-    monkeypatch.setattr("cart.product_prices.TIMEOUT_SECONDS", seconds)
-    monkeypatch.setattr("cart.discount_codes.TIMEOUT_SECONDS", seconds)
+    monkeypatch.setattr("cart.pricing.product_client.TIMEOUT_SECONDS", seconds)
+    monkeypatch.setattr("cart.pricing.discount_client.TIMEOUT_SECONDS", seconds)
     return seconds
 
 
@@ -470,7 +470,7 @@ async def test_product_away_is_unavailable_until_it_is_back(
 async def test_a_product_service_that_does_not_answer_is_unavailable(
     book: PriceBook, products: Products, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cart.product_prices.TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("cart.pricing.product_client.TIMEOUT_SECONDS", 0.1)
     products.knobs.hold(1)
     with pytest.raises(Unavailable) as away:
         await price(book, 1)

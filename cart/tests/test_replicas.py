@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cart.changes import CartHub
 from cart.model import SentBatch
 from cart.service import Carts
 from cart.servicer import encode
-from cart.store import Store
+from cart.store.change_notifier import CartHub
+from cart.store.store import Store
 from cart.tests.examples import CUP, Shop, proposal
 from runtime.database import Database
 from runtime.errors import AlreadyExists, NotFound

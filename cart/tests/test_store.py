@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cart.model import Added, BatchResult, Cart, Created, ItemIssue, Notice, Priced, Request, Stamp
-from cart.pricing import totals_of
-from cart.store import Store
+from cart.pricing.money import totals_of
+from cart.store.store import Store
 from cart.tests.examples import CUP, POT, TEA, draft, priced
 from runtime.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
 

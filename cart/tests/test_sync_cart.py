@@ -12,7 +12,7 @@ from grpc import aio
 from structlog.testing import capture_logs
 
 from bodega.cart.v1 import cart_pb2 as pb
-from cart.changes import CartHub
+from cart.store.change_notifier import CartHub
 from cart.tests.conftest import As
 from cart.tests.examples import (
     CUP,

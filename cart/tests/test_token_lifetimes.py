@@ -13,8 +13,8 @@ from grpc import aio
 
 from bodega.cart.v1 import cart_pb2 as pb
 from bodega.cart.v1 import cart_pb2_grpc
-from cart.changes import CartHub
-from cart.quotes import Quotes
+from cart.pricing.types import Quotes
+from cart.store.change_notifier import CartHub
 from cart.tests.conftest import SERVICE
 from cart.tests.examples import POT, TEA, Shop, batch, failure, item, stream
 from cart.tests.sessions import Session, cart_in

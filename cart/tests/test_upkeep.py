@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from cart.model import Request
-from cart.store import Store
+from cart.store.store import Store
 from cart.tests.examples import draft, priced
 from runtime.upkeep import purge_old
 

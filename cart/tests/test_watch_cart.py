@@ -8,7 +8,7 @@ import pytest
 from grpc import aio
 
 from bodega.cart.v1 import cart_pb2 as pb
-from cart.changes import CartHub
+from cart.store.change_notifier import CartHub
 from cart.tests.conftest import As
 from cart.tests.examples import CUP, TEA, batch, failure, item, stream
 from cart.tests.sessions import cart_in

@@ -11,14 +11,14 @@ from google.protobuf.descriptor import ServiceDescriptor
 from bodega.cart.v1 import cart_pb2, cart_pb2_grpc
 from bodega.discount.v1 import discount_pb2, discount_pb2_grpc
 from bodega.product.v1 import product_pb2, product_pb2_grpc
-from cart.changes import CartHub
-from cart.live import Live
-from cart.prices import price_book
+from cart.pricing.price_book import connect_price_book
 from cart.service import Carts
 from cart.servicer import CartServicer
 from cart.servicer import encode as encode_cart
+from cart.sessions import Live
 from cart.settings import CartSettings
-from cart.store import Store as CartStore
+from cart.store.change_notifier import CartHub
+from cart.store.store import Store as CartStore
 from discount.service import Discounts
 from discount.servicer import DiscountServicer
 from discount.store import Store as DiscountStore
@@ -92,7 +92,7 @@ async def cart(
             "client_secret_file": identity.secret_file("cart"),
         }
     )
-    async with opened(folder, "cart") as database, price_book(settings, None) as book:
+    async with opened(folder, "cart") as database, connect_price_book(settings, None) as book:
         service = cart_pb2.DESCRIPTOR.services_by_name["CartService"]
         hub = CartHub()
         carts = Carts(CartStore(database), book, hub, encode_cart)

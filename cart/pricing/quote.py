@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from cart.model import Draft, ItemIssue, Notice, Priced, Proposal, Wanted
-from cart.pricing import discount_off
-from cart.quotes import CodeState, ProductQuote, Quoter, Quotes
+from cart.pricing.money import discount_off
+from cart.pricing.types import CodeState, ProductQuote, Quoter, Quotes
 from cart.validation import sort_out
 from runtime.errors import Unavailable
 

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextvars import Context, copy_context
 from typing import NamedTuple
 
-from cart.fresh_cache import Answer, FreshCache
-from cart.quote_metrics import LookupCounts
+from cart.pricing.metrics import LookupCounts
+from cart.pricing.ttl_cache import Answer, FreshCache
 from runtime.call import current_call
 from runtime.errors import Unavailable
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from hashlib import sha256
 
+from cart.authorization import StreamOwner
 from cart.model import Added, AddSummary, BatchResult, Priced, Proposal, Request, SentBatch
-from cart.owners import StreamOwner
 from cart.validation import MAX_BATCH_ITEMS, MAX_STREAM_ITEMS, check_items
 from runtime.errors import DomainError
 from runtime.in_order import InOrder, locate

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from cart.adding import Adding, Prepared, checked_batch, digest_of
+from cart.add_stream import Adding, Prepared, checked_batch, digest_of
+from cart.authorization import StreamOwner
 from cart.model import (
     Added,
     BatchResult,
@@ -18,7 +19,6 @@ from cart.model import (
     Summary,
     Totals,
 )
-from cart.owners import StreamOwner
 from cart.tests.examples import CUP, TEA, priced, proposal
 from runtime.auth.caller import Caller
 from runtime.errors import InvalidArgument, Unavailable

@@ -6,8 +6,8 @@ from sqlite3 import DatabaseError
 import pytest
 from structlog.testing import capture_logs
 
-from cart.changes import CartHub, Watch
 from cart.model import Stamp
+from cart.store.change_notifier import CartHub, Watch
 from runtime.errors import Unavailable
 from runtime.reason import Reason
 from runtime.testing.waiting import eventually

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
 from bodega.cart.v1 import cart_pb2
 from cart.etags import etag_of
-from cart.live import Add, Change, Clear, Operation, Outcome, Remove, SetQuantity
 from cart.metrics import count_operation
 from cart.model import Notice, Proposal
+from cart.sessions import Add, Change, Clear, Operation, Outcome, Remove, SetQuantity
 from runtime.error_mapping import CODE_OF_NUMBER, status_of
 from runtime.validation import refuse
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from cart.model import Line, Totals
-from cart.quotes import Benefit, FixedAmounts, Percentage
+from cart.pricing.types import Benefit, FixedAmounts, Percentage
 from runtime.money import Money
 
 _WHOLE = 10_000

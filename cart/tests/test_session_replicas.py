@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from cart.changes import CartHub
-from cart.live import Add, Clear, Live, Operation, Outcome, State
 from cart.service import Carts
 from cart.servicer import encode
-from cart.store import Store
+from cart.sessions import Add, Clear, Live, Operation, Outcome, State
+from cart.store.change_notifier import CartHub
+from cart.store.store import Store
 from cart.tests.examples import CUP, TEA, Shop, proposal
 from runtime.database import Database
 from runtime.testing.databases import open_patiently

@@ -7,7 +7,7 @@ from datetime import timedelta
 import grpc
 from grpc import aio
 
-from cart.quote_metrics import FAILURES
+from cart.pricing.metrics import FAILURES
 from runtime.errors import Unavailable
 from runtime.logs import get_logger
 from runtime.reason import Reason

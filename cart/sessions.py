@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import NamedTuple, Self
 
-from cart.changes import CartHub, Watch
 from cart.model import BatchResult, EncodedCart, Proposal, SentBatch, Stamp
 from cart.service import Carts
+from cart.store.change_notifier import CartHub, Watch
 from runtime.errors import DomainError
 from runtime.in_order import locate
 from runtime.tracing import step

@@ -5,9 +5,7 @@ from functools import partial
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
 
-from cart import heads, noted, reading
 from cart.errors import cart_exists, cart_not_found, item_not_found
-from cart.merging import merge
 from cart.model import (
     Added,
     BatchResult,
@@ -21,8 +19,10 @@ from cart.model import (
     Stamp,
     Summary,
 )
-from cart.pricing import totals_of
-from cart.tables import cart_items, cart_requests, item_batches
+from cart.pricing.money import totals_of
+from cart.store import cart_rows, idempotency, queries
+from cart.store.merging import merge
+from cart.store.tables import cart_items, cart_requests, item_batches
 from runtime.clock import Micros
 from runtime.database import Database
 
@@ -40,23 +40,23 @@ class Store:
 
     async def stamp(self, owner: str) -> Stamp | None:
         """Return the state of the owner's cart."""
-        return await self._database.read(partial(reading.stamp, owner=owner), snapshot=False)
+        return await self._database.read(partial(queries.stamp, owner=owner), snapshot=False)
 
     async def stamps(self, owners: Collection[str]) -> dict[str, Stamp]:
         """Return the states of the carts of those owners who have one."""
-        return await self._database.read(partial(reading.stamps, owners=owners), snapshot=False)
+        return await self._database.read(partial(queries.stamps, owners=owners), snapshot=False)
 
     async def get(self, owner: str) -> Cart | None:
         """Return the owner's cart."""
-        return await self._database.read(partial(reading.cart, owner=owner))
+        return await self._database.read(partial(queries.cart, owner=owner))
 
     async def summary(self, owner: str) -> Summary | None:
         """Return the owner's cart without its lines."""
-        return await self._database.read(partial(reading.summary, owner=owner), snapshot=False)
+        return await self._database.read(partial(queries.summary, owner=owner), snapshot=False)
 
     async def page(self, after: str, limit: int) -> list[Summary]:
         """Return the carts of the owners that follow one, without their lines."""
-        work = partial(reading.page, after=after, limit=limit)
+        work = partial(queries.page, after=after, limit=limit)
         return await self._database.read(work, snapshot=False)
 
     async def recall_creation(self, owner: str, request: Request | None) -> Created[Cart] | None:
@@ -105,7 +105,7 @@ class Store:
 
     async def purge(self, before: Micros, limit: int) -> int:
         """Forget up to `limit` requests, and batches, that are older; return how many."""
-        return await self._database.write(partial(noted.purge, before=before, limit=limit))
+        return await self._database.write(partial(idempotency.purge, before=before, limit=limit))
 
     async def _change(
         self,
@@ -122,8 +122,10 @@ class Store:
 def _recall_creation(
     connection: Connection, owner: str, request: Request | None
 ) -> Created[Cart] | None:
-    found = reading.cart(connection, owner)
-    earlier = None if request is None else noted.find(connection, cart_requests, owner, request)
+    found = queries.cart(connection, owner)
+    earlier = (
+        None if request is None else idempotency.find(connection, cart_requests, owner, request)
+    )
     if earlier is None:
         if found is not None:
             raise cart_exists(owner)
@@ -138,43 +140,45 @@ def _create(
     connection: Connection, owner: str, priced: Priced, request: Request | None, now: Micros
 ) -> Created[Cart]:
     merged = merge([], priced.drafts, next_id=1)
-    head = heads.insert_unless_there(connection, owner, len(merged.new), now)
+    head = cart_rows.insert_unless_there(connection, owner, len(merged.new), now)
     # Looked for only now, when no other cart of this owner is being made.
-    earlier = None if request is None else noted.find(connection, cart_requests, owner, request)
+    earlier = (
+        None if request is None else idempotency.find(connection, cart_requests, owner, request)
+    )
     if earlier is not None:
         if head is not None:
             raise cart_not_found(owner)
-        taken = heads.take(connection, owner)
-        as_it_is = Cart(taken, reading.lines(connection, taken.id))
+        taken = cart_rows.take(connection, owner)
+        as_it_is = Cart(taken, queries.lines(connection, taken.id))
         return Created(as_it_is, earlier, is_repeated=True)
     if head is None:
         raise cart_exists(owner)
     _insert_lines(connection, head, merged.new)
     result = _result(priced, merged.rejected)
     if request is not None:
-        noted.note(connection, cart_requests, owner, request, result, now)
+        idempotency.note(connection, cart_requests, owner, request, result, now)
     return Created(Cart(head, merged.lines), result, is_repeated=False)
 
 
 def _recall_batch(connection: Connection, owner: str, batch: Request) -> BatchResult | None:
-    if reading.stamp(connection, owner) is None:
+    if queries.stamp(connection, owner) is None:
         raise cart_not_found(owner)
-    return noted.find(connection, item_batches, owner, batch)
+    return idempotency.find(connection, item_batches, owner, batch)
 
 
 def _add(connection: Connection, owner: str, batch: Request, priced: Priced, now: Micros) -> Added:
-    head = heads.take(connection, owner)
-    lines = reading.lines(connection, head.id)
-    earlier = noted.find(connection, item_batches, owner, batch)
+    head = cart_rows.take(connection, owner)
+    lines = queries.lines(connection, head.id)
+    earlier = idempotency.find(connection, item_batches, owner, batch)
     if earlier is not None:
         return Added(Summary(head, totals_of(lines)), earlier, is_repeated=True)
     merged = merge(lines, priced.drafts, next_id=head.revision + 1)
     if merged.raised or merged.new:
         _insert_lines(connection, head, merged.new)
         _raise_lines(connection, head, merged.raised)
-        head = heads.advance(connection, head, len(merged.new), now)
+        head = cart_rows.advance(connection, head, len(merged.new), now)
     result = _result(priced, merged.rejected)
-    noted.note(connection, item_batches, owner, batch, result, now)
+    idempotency.note(connection, item_batches, owner, batch, result, now)
     return Added(Summary(head, totals_of(merged.lines)), result, is_repeated=False)
 
 
@@ -208,10 +212,10 @@ def _change(
     now: Micros,
 ) -> Cart:
     """Take the cart, change it, and move it on where the work says that it did change."""
-    head = heads.take(connection, owner, guard)
+    head = cart_rows.take(connection, owner, guard)
     if work(connection, head):
-        head = heads.advance(connection, head, 0, now)
-    return Cart(head, reading.lines(connection, head.id))
+        head = cart_rows.advance(connection, head, 0, now)
+    return Cart(head, queries.lines(connection, head.id))
 
 
 def _set_quantity(connection: Connection, head: Head, item_id: int, quantity: int) -> bool:
@@ -234,4 +238,4 @@ def _clear(connection: Connection, head: Head) -> bool:
 
 
 def _delete(connection: Connection, owner: str, guard: Stamp | None) -> None:
-    heads.remove(connection, heads.take(connection, owner, guard))
+    cart_rows.remove(connection, cart_rows.take(connection, owner, guard))

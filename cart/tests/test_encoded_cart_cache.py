@@ -2,7 +2,7 @@
 
 from prometheus_client import REGISTRY
 
-from cart.messages import CartMessages
+from cart.encoded_cart_cache import CartMessages
 from cart.model import EncodedCart, Stamp
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from cart.errors import cart_not_found, etag_stale
 from cart.model import Head, Stamp
-from cart.tables import cart_items, carts, head_columns
+from cart.store.tables import cart_items, carts, head_columns
 from runtime.clock import Micros
 from runtime.statements import insert_into
 

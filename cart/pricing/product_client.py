@@ -10,11 +10,11 @@ import grpc
 from grpc import aio
 
 from bodega.product.v1 import product_pb2
-from cart.fresh_cache import Answer
-from cart.lookup import Lookup
-from cart.quote_metrics import WATCHING, LookupCounts
-from cart.quotes import ProductQuote
-from cart.upstream import TIMEOUT_SECONDS, Upstream
+from cart.pricing.batch_loader import Lookup
+from cart.pricing.metrics import WATCHING, LookupCounts
+from cart.pricing.ttl_cache import Answer
+from cart.pricing.types import ProductQuote
+from cart.pricing.upstream import TIMEOUT_SECONDS, Upstream
 from runtime.backoff import Backoff
 from runtime.errors import InvalidArgument
 from runtime.logs import get_logger

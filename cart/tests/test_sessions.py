@@ -7,10 +7,10 @@ from typing import override
 
 import pytest
 
-from cart.changes import CartHub
-from cart.live import Add, Clear, Live, Operation, Outcome, State
-from cart.quotes import Quotes
+from cart.pricing.types import Quotes
 from cart.service import Carts
+from cart.sessions import Add, Clear, Live, Operation, Outcome, State
+from cart.store.change_notifier import CartHub
 from cart.tests.examples import TEA, Shop, proposal
 from runtime.errors import InvalidArgument
 from runtime.validation import refuse

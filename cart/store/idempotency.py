@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, tup
 
 from cart.errors import batch_id_reused, request_id_reused
 from cart.model import BatchResult, ItemIssue, Notice, Request
-from cart.tables import cart_requests, item_batches
+from cart.store.tables import cart_requests, item_batches
 from runtime.clock import Micros
 
 _REUSED = {cart_requests: request_id_reused, item_batches: batch_id_reused}

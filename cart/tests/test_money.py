@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cart.model import Line
-from cart.pricing import discount_off, totals_of
-from cart.quotes import FixedAmounts, Percentage
+from cart.pricing.money import discount_off, totals_of
+from cart.pricing.types import FixedAmounts, Percentage
 from cart.validation import MAX_LINES, MAX_QUANTITY
 from runtime.money import MAX_MINOR, Money
 

@@ -1,4 +1,4 @@
-from cart.fresh_cache import FreshCache
+from cart.pricing.ttl_cache import FreshCache
 
 
 def kept(cache: FreshCache[str, int | None], keys: str, now: float) -> str:

@@ -3,9 +3,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from cart.fresh_cache import Answer
-from cart.lookup import Fetch, Lookup
-from cart.quote_metrics import LookupCounts
+from cart.pricing.batch_loader import Fetch, Lookup
+from cart.pricing.metrics import LookupCounts
+from cart.pricing.ttl_cache import Answer
 from runtime.errors import Unavailable
 from runtime.reason import Reason
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, func, select
 
 from cart.model import Cart, Head, Line, Stamp, Summary, Totals
-from cart.tables import cart_items, carts, head_columns, line_columns
+from cart.store.tables import cart_items, carts, head_columns, line_columns
 from runtime.rows import fetch_rows
 
 _OF_OWNER = carts.c.owner == bindparam("owner")

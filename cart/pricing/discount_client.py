@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from bodega.discount.v1 import discount_pb2
-from cart.fresh_cache import Answer
-from cart.lookup import BATCH, Found, Lookup
-from cart.quote_metrics import LookupCounts
-from cart.quotes import Benefit, CodeQuote, CodeState, FixedAmounts, Percentage
-from cart.upstream import TIMEOUT_SECONDS, Upstream
+from cart.pricing.batch_loader import BATCH, Found, Lookup
+from cart.pricing.metrics import LookupCounts
+from cart.pricing.ttl_cache import Answer
+from cart.pricing.types import Benefit, CodeQuote, CodeState, FixedAmounts, Percentage
+from cart.pricing.upstream import TIMEOUT_SECONDS, Upstream
 from runtime.clock import SECOND, Clock, Micros, now_micros
 from runtime.errors import InvalidArgument
 from runtime.logs import get_logger

@@ -3,8 +3,8 @@
 import pytest
 
 from cart.model import ItemIssue, Priced, Proposal
-from cart.quotes import FixedAmounts
-from cart.quoting import price
+from cart.pricing.quote import price
+from cart.pricing.types import FixedAmounts
 from cart.tests.examples import CUP, POT, RARE, SAKE, TEA, Shop, proposal
 from runtime.errors import Unavailable
 from runtime.reason import Reason

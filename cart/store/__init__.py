@@ -1,0 +1,1 @@
+"""The carts in the database: the only SQL of this service."""
