@@ -10,12 +10,12 @@ from typing import Annotated
 from pydantic import Field
 
 from bodega.product.v1 import product_pb2_grpc
-from product.changes import ChangeHub
 from product.server import SERVICE
 from product.service import Catalogue
 from product.servicer import ProductServicer, encode
 from product.settings import ProductSettings
-from product.store import Store
+from product.store.change_notifier import ChangeHub
+from product.store.store import Store
 from runtime.auth.bearer import BearerGuard
 from runtime.chain import default_chain
 from runtime.database import Database

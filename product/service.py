@@ -6,9 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, 
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
-from product.changes import ChangeHub
 from product.errors import not_found, revision_ahead
-from product.imports import Import
+from product.import_stream import Import
 from product.metrics import count_import
 from product.model import (
     Batch,
@@ -29,6 +28,7 @@ from product.model import (
     Slice,
     key_of,
 )
+from product.store.change_notifier import ChangeHub
 from product.validation import (
     check_chunk_size,
     check_filter,

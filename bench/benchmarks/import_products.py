@@ -14,9 +14,9 @@ from bench.catalogue import batches, drafts
 from bench.load import Call, h2load
 from bench.measure import Figure, Series, Target, in_turns
 from bench.product_server import product_server, write_call
-from product.importing import upsert_sql
 from product.model import Product
 from product.servicer import encode
+from product.store.import_batch import upsert_sql
 from runtime.migrate import prepare
 from runtime.sqlite_connection import connect, driver
 

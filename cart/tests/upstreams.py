@@ -12,11 +12,11 @@ from google.type import money_pb2
 
 from bodega.discount.v1 import discount_pb2, discount_pb2_grpc
 from bodega.product.v1 import product_pb2, product_pb2_grpc
-from product.changes import ChangeHub
 from product.model import Proposal
 from product.service import Catalogue
 from product.servicer import ProductServicer, encode
-from product.store import Store
+from product.store.change_notifier import ChangeHub
+from product.store.store import Store
 from runtime.call import Context, current_call
 from runtime.chain import default_chain
 from runtime.clock import Micros, now_micros

@@ -4,10 +4,10 @@ import pytest
 from grpc import aio
 
 from bodega.product.v1 import product_pb2, product_pb2_grpc
-from product.changes import ChangeHub
 from product.service import Catalogue
 from product.servicer import ProductServicer, encode
-from product.store import Store
+from product.store.change_notifier import ChangeHub
+from product.store.store import Store
 from product.tests.examples import pack
 from runtime.auth.bearer import BearerGuard
 from runtime.chain import default_chain

@@ -8,11 +8,11 @@ import grpc
 import pytest
 
 from bodega.product.v1 import product_pb2 as pb
-from product.changes import ChangeHub
 from product.model import Batch, BatchResult, Key, Listing, Slice
 from product.service import Catalogue
 from product.servicer import encode
-from product.store import Store
+from product.store.change_notifier import ChangeHub
+from product.store.store import Store
 from product.tests.examples import batch, draft, message, next_of, stream
 from runtime.clock import Micros
 from runtime.database import Database
@@ -99,7 +99,7 @@ async def test_a_cancelled_stream_stops_the_reading_of_the_catalogue(
 async def test_a_search_in_vain_ends_with_its_deadline(
     stub: Stub, counting: CountingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("product.listing._SLICE", 1)
+    monkeypatch.setattr("product.store.listing._SLICE", 1)
     counting.is_endless = True
     nothing = pb.ProductFilter(name_contains="nothing has this name")
     for seconds in (0.2, 1, 5, 25):

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Select, func, null, select, update
 from bodega.product.v1 import product_pb2 as pb
 from product.model import EVERYTHING, Batch, Draft, Filter, Key, Listing, Order, Product
 from product.servicer import encode
-from product.store import Store
-from product.tables import product_columns, products
+from product.store.store import Store
+from product.store.tables import product_columns, products
 from product.tests.examples import draft
 from runtime.database import Database
 from runtime.errors import DomainError

@@ -8,7 +8,7 @@ from grpc import aio
 from sqlalchemy import null, update
 
 from bodega.product.v1 import product_pb2 as pb
-from product.tables import products
+from product.store.tables import products
 from product.tests.examples import batch, message, raw, stream
 from runtime.database import Database
 

@@ -5,9 +5,9 @@ import itertools
 import pytest
 from sqlalchemy import Connection, text
 
-from product import listing as listing_module
 from product.model import EVERYTHING, Batch, Draft, Filter, Key, Listing, Order, Product
-from product.store import Store
+from product.store import listing as listing_module
+from product.store.store import Store
 from product.tests.examples import draft, key_in, unpack
 from runtime.database import Database
 

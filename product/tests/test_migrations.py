@@ -2,7 +2,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
-from product.tables import metadata
+from product.store.tables import metadata
 from runtime.database import Database
 
 

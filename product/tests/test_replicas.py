@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from product.changes import ChangeHub
 from product.model import Proposal
 from product.service import FROM_NOW_ON, Catalogue
-from product.store import Store
+from product.store.change_notifier import ChangeHub
+from product.store.store import Store
 from product.tests.examples import pack
 from runtime.database import Database
 from runtime.money import Money

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from product.model import Batch, BatchResult, CreateRequest, Product, Rejection
-from product.store import Store
+from product.store.store import Store
 from product.tests.examples import draft, pack, unpack
 from runtime.errors import Aborted, AlreadyExists, DomainError, FailedPrecondition, NotFound
 

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from product.model import CreateRequest
-from product.store import Store
+from product.store.store import Store
 from product.tests.examples import draft
 from runtime.upkeep import purge_old
 

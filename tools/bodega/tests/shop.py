@@ -22,10 +22,10 @@ from cart.store.store import Store as CartStore
 from discount.service import Discounts
 from discount.servicer import DiscountServicer
 from discount.store import Store as DiscountStore
-from product.changes import ChangeHub
 from product.service import Catalogue
 from product.servicer import ProductServicer, encode
-from product.store import Store
+from product.store.change_notifier import ChangeHub
+from product.store.store import Store
 from runtime.auth.bearer import BearerGuard
 from runtime.auth.issuer import Issuer
 from runtime.chain import default_chain

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Dialect, bindparam, case, func, insert, null,
 
 from product.errors import batch_id_reused
 from product.model import Batch, BatchResult, Encoder, Product, Rejection
-from product.revision import advance, count
-from product.tables import import_batches, product_columns, products
+from product.store.revision import advance, count
+from product.store.tables import import_batches, product_columns, products
 from runtime.clock import Micros
 from runtime.statements import insert_into
 

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select, tuple_
 
 from product.model import EVERYTHING, Encoder, Filter, Key, Listing, Order, Slice, key_of
-from product.reading import fetch_messages, select_messages
-from product.tables import products
+from product.store.queries import fetch_messages, select_messages
+from product.store.tables import products
 
 # The most products that one slice passes over. On SQLite a read holds up the event loop, with
 # this for some milliseconds.

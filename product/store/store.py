@@ -7,10 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningInsert
 
-from product import revision
 from product.errors import etag_stale, not_found, request_id_reused, sku_taken
-from product.importing import import_batch, set_messages
-from product.listing import select_slice
 from product.model import (
     Batch,
     BatchResult,
@@ -27,8 +24,11 @@ from product.model import (
     Product,
     Slice,
 )
-from product.reading import completed, fetch_messages, select_messages
-from product.tables import (
+from product.store import revision
+from product.store.import_batch import import_batch, set_messages
+from product.store.listing import select_slice
+from product.store.queries import completed, fetch_messages, select_messages
+from product.store.tables import (
     create_requests,
     import_batches,
     product_columns,

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select
 
 from product.model import Encoder, Listed, Product
-from product.tables import product_columns, products
+from product.store.tables import product_columns, products
 from runtime.rows import fetch_rows
 
 _MESSAGE = itemgetter(1)

@@ -4,7 +4,7 @@ from sqlite3 import DatabaseError
 
 from structlog.testing import capture_logs
 
-from product.changes import ChangeHub
+from product.store.change_notifier import ChangeHub
 from runtime.errors import ResourceExhausted, Unavailable
 from runtime.reason import Reason
 from runtime.testing.waiting import PATIENCE_SECONDS

@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from product.imports import MAX_LISTED_REJECTIONS, Import, checked_batch, digest_of
+from product.import_stream import MAX_LISTED_REJECTIONS, Import, checked_batch, digest_of
 from product.model import Batch, BatchResult, Proposal, Rejection
 from runtime.errors import InvalidArgument, Unavailable
 from runtime.in_order import InOrder

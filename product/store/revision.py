@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, bindparam, select, update
 
 from product.model import Extent
-from product.tables import catalogue
+from product.store.tables import catalogue
 
 _REVISION, _PRODUCTS = catalogue.c.revision, catalogue.c.products
 _EXTENT = select(_REVISION, _PRODUCTS)
