@@ -15,7 +15,7 @@ from bodega.cart.v1 import cart_pb2
 from bodega.product.v1 import product_pb2
 
 ITEMS = 5
-LIMITS = Limits(native=Target("below", 0.45), grpcio=Target("below", 1.9))
+LIMITS = Limits(native=Target("below", 0.45), grpcio=Target("below", 2.1))
 
 
 async def run(options: Options) -> Sequence[Figure]:

@@ -12,7 +12,7 @@ from bench.product_server import ProductServer, product_server, write_call
 from bodega.product.v1 import product_pb2
 
 PRODUCTS = 10_000
-LIMITS = Limits(native=Target("below", 0.4), grpcio=Target("below", 1.7))
+LIMITS = Limits(native=Target("below", 0.4), grpcio=Target("below", 1.8))
 
 
 async def run(options: Options) -> Sequence[Figure]:

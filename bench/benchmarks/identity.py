@@ -22,7 +22,7 @@ KEYCLOAK_GRANTS = 120
 
 NAMES = {
     "token": "client credentials",
-    "introspect": "introspection of a token seen before",
+    "introspect": "introspection",
     "jwks": "JWKS",
 }
 # Of what the bare server reaches in a second of CPU.

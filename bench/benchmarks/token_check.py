@@ -13,7 +13,7 @@ from bench.product_server import product_server
 from bench.served import free_port
 
 PROGRAM = "bench.guarded_server"
-LIMIT = Target("below", 1.25)
+LIMIT = Target("below", 1.4)
 
 
 async def run(options: Options) -> Sequence[Figure]:
